@@ -1,0 +1,152 @@
+//! The command line as typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Measure API-security maturity from gateway logs, IdP events and revocation tickets.
+///
+/// Works offline: it never opens a network connection.
+#[derive(Debug, Parser)]
+#[command(name = "credlens", version, about, long_about, max_term_width = 100)]
+#[command(after_help = "Try it:\n  credlens run sample-data/estate     the bundled estate\n\nExit status: 0 done, 1 done but a gate failed, 2 not done")]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Use this configuration [default: ./credlens.toml, else the one in the first folder given]
+    #[arg(short, long, global = true, value_name = "FILE", env = "CREDLENS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Print only errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Colour: auto honours NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load every source, compute every metric, write the run folder
+    Run(RunArgs),
+    /// Show how one file is detected and parsed
+    Inspect(InspectArgs),
+    /// Say what a metric, pack or error code means
+    Explain {
+        /// A metric id, a pack id or a code: SC01, kong, A012
+        id: String,
+    },
+    /// List metrics, packs, frames or investigations
+    List {
+        /// What to list
+        kind: ListKind,
+    },
+    /// Run SQL over a finished run's frames and Parquet files
+    Query(QueryArgs),
+    /// Print shell completions
+    Completions {
+        /// bash, zsh, fish, powershell or elvish
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListKind {
+    Metrics,
+    Packs,
+    Frames,
+    Investigations,
+}
+
+/// `credlens run`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  credlens run sample-data/estate\n  credlens run 'gw/*.ndjson.zst' idp tickets --period 2026-Q2\n  credlens run logs --json | jq '.metrics[]'")]
+pub struct RunArgs {
+    /// Files, folders or globs to read
+    #[arg(value_name = "PATHS")]
+    pub paths: Vec<String>,
+    /// Headline period: 2026-Q2 or 2026-05 [default: the last complete quarter in the data]
+    #[arg(long, value_name = "PERIOD")]
+    pub period: Option<String>,
+    /// Judge facts at this instant [default: the period's end]
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
+    /// Parent of the run folder
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Read every file as this pack instead of detecting it
+    #[arg(long, value_name = "ID")]
+    pub pack: Option<String>,
+    /// Gate: share of records that may be rejected, as 1% or 0.01
+    #[arg(long, value_name = "SHARE")]
+    pub max_rejects: Option<String>,
+    /// Gate: fail when a measure is missed, regressing or unmeasured
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub fail_on: Vec<FailOn>,
+    /// Print summary.json on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Keep the text of rejected records; it may hold secrets
+    #[arg(long)]
+    pub keep_raw: bool,
+    /// Threads [default: all cores]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// No progress bar, even on a terminal
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    Missed,
+    Regressing,
+    Unmeasured,
+}
+
+/// `credlens inspect`.
+#[derive(Debug, Clone, Args)]
+pub struct InspectArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Read it as this pack instead of detecting it
+    #[arg(long, value_name = "ID")]
+    pub pack: Option<String>,
+    /// Records to show
+    #[arg(long, default_value_t = 10)]
+    pub records: usize,
+}
+
+/// `credlens query`.
+#[derive(Debug, Clone, Args)]
+pub struct QueryArgs {
+    /// SQL, the name of a saved investigation, or metrics/ID
+    pub query: String,
+    /// The run folder
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Output form
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: QueryFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    Table,
+    Csv,
+    Json,
+}

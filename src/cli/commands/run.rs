@@ -1,0 +1,632 @@
+//! `credlens run`: read, build frames, measure, judge, report, write.
+
+use crate::cli::args::{Color, FailOn, Global, RunArgs};
+use crate::cli::config::{Config, parse_share};
+use crate::cli::{CommandResult, Gate};
+use crate::diagnostic::{Failure, terminal_safe};
+use crate::frame::build::{FrameSettings, Frames, build_frames};
+use crate::frame::small::{Calendar, small_frames};
+use crate::frame::table::{Column, Table};
+use crate::frame::write::{FileMetadata, write_batch};
+use crate::metric::catalog::Catalog;
+use crate::metric::definition::MetricDefinition;
+use crate::metric::engine::{Results, is_output, run_catalog};
+use crate::metric::judge::{DaysCovered, JudgeContext, Target, judge_metric};
+use crate::metric::outcome::{Flag, Judgement, MetricRow, QueryRow, Status, Trend};
+use crate::period::{Period, parse_instant};
+use crate::record::time::MICROS_PER_DAY;
+use crate::record::token::Digester;
+use crate::source::discover::{Discovery, discover};
+use crate::source::library::Library;
+use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
+use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
+use crate::summary::report::Report;
+use crate::summary::write::{RunFolder, write_text};
+use crate::summary::{chart, feed, html, json, markdown, parquet, terminal};
+use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// What a run needs to know, resolved from flags and configuration.
+pub struct Plan {
+    pub paths: Vec<String>,
+    pub config: Config,
+    pub period: Option<Period>,
+    pub as_of_us: Option<i64>,
+    pub out: PathBuf,
+    pub pack: Option<String>,
+    pub max_rejects: f64,
+    pub threads: usize,
+    pub keep_raw: bool,
+}
+
+impl Plan {
+    /// Resolves what was typed; a mistake is told with its flag.
+    pub fn new(args: &RunArgs, global: &Global) -> Result<Plan, Failure> {
+        let config = Config::load(global.config.as_deref(), &args.paths)?;
+        let period_text = args.period.as_ref().or(config.period.as_ref());
+        let period = period_text.map(|text| text.parse::<Period>().map_err(|error| Failure::new("A001", format!("--period: {error}")))).transpose()?;
+        let as_of_text = args.as_of.as_ref().or(config.as_of.as_ref());
+        let as_of_us = as_of_text
+            .map(|text| parse_instant(text).ok_or_else(|| Failure::new("A001", format!("--as-of: `{text}` is no instant; write 2026-07-01 or 2026-07-01T12:00:00Z"))))
+            .transpose()?;
+        let max_rejects = args.max_rejects.as_deref().map(parse_share).transpose().map_err(|error| Failure::new("A001", format!("--max-rejects: {error}")))?;
+        let paths = if args.paths.is_empty() { config.paths.clone() } else { args.paths.clone() };
+        if paths.is_empty() {
+            return Err(Failure::new("A010", "no files, folders or globs given").hint("`credlens run sample-data/estate` reads the bundled estate"));
+        }
+        Ok(Plan {
+            paths,
+            period,
+            as_of_us,
+            out: args.out.clone().unwrap_or_else(|| config.out.clone()),
+            pack: args.pack.clone(),
+            max_rejects: max_rejects.unwrap_or(config.max_rejects),
+            threads: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1),
+            keep_raw: args.keep_raw,
+            config,
+        })
+    }
+}
+
+/// A finished run.
+pub struct Outcome {
+    pub folder: PathBuf,
+    pub report: Report,
+    pub rows: Vec<MetricRow>,
+    pub evidence: Evidence,
+    pub notes: Vec<String>,
+    pub records: u64,
+    pub rejects: u64,
+    pub timings: Vec<(String, Duration)>,
+}
+
+/// Runs the command.
+pub fn command(args: &RunArgs, global: &Global) -> CommandResult {
+    let plan = Plan::new(args, global)?;
+    let progress = Progress::default();
+    install_interrupt(&progress);
+    let shows_bar = !args.no_progress && !global.quiet && std::io::stderr().is_terminal();
+    let start = Instant::now();
+    let finished = std::sync::atomic::AtomicBool::new(false);
+    let outcome = std::thread::scope(|scope| {
+        let (done, watched) = (&finished, &progress);
+        if shows_bar {
+            scope.spawn(move || show_progress(watched, done));
+        }
+        let outcome = measure(&plan, &progress);
+        finished.store(true, Ordering::Relaxed);
+        outcome
+    })?;
+    if !global.quiet {
+        tell(&outcome, start.elapsed(), global)?;
+    }
+    if args.json {
+        let text = std::fs::read(outcome.folder.join("summary.json")).map_err(|error| Failure::io("A020", "summary.json", error))?;
+        std::io::stdout().write_all(&text).map_err(|error| Failure::io("A020", "stdout", error))?;
+    }
+    Ok(gate(&outcome, &plan, &args.fail_on))
+}
+
+fn install_interrupt(progress: &Progress) {
+    let stop = progress.stop.clone();
+    // A second handler in one process (tests) is refused; the first one keeps working.
+    let _ = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(2);
+        }
+    });
+}
+
+fn show_progress(progress: &Progress, done: &std::sync::atomic::AtomicBool) {
+    let style = ProgressStyle::with_template("  reading   {bar:24} {bytes}/{total_bytes}   {msg}   ETA {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(0).with_style(style.progress_chars("##-"));
+    while !done.load(Ordering::Relaxed) {
+        bar.set_length(progress.total_bytes.load(Ordering::Relaxed));
+        bar.set_position(progress.bytes.load(Ordering::Relaxed));
+        let (records, rejects) = (progress.records.load(Ordering::Relaxed), progress.rejects.load(Ordering::Relaxed));
+        let (files, total) = (progress.files.load(Ordering::Relaxed), progress.total_files.load(Ordering::Relaxed));
+        bar.set_message(format!("{records} records, {rejects} rejected, {files}/{total} files"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bar.finish_and_clear();
+}
+
+/// The whole job, as a library call: files in, run folder out.
+pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
+    let mut clock = Clock::new();
+    let library = Library::new(&plan.config.packs).map_err(|error| Failure::new("A003", error))?;
+    let catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
+    check_targets(plan, &catalog)?;
+    let pack = match &plan.pack {
+        Some(id) => Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")).hint("`credlens list packs` shows them"))?),
+        None => None,
+    };
+    let found = discover(&plan.paths);
+    let output = |error| Failure::io("A020", plan.out.display().to_string(), error);
+    let folder = RunFolder::start(&plan.out).map_err(output)?;
+    let settings = ReadSettings {
+        threads: plan.threads,
+        digester: Digester::new(plan.config.hash_key.clone()),
+        tickets: plan.config.tickets.clone(),
+        sources: plan.config.sources.clone(),
+        zones: plan.config.zones.clone(),
+        pack,
+        keep_raw: plan.keep_raw,
+    };
+    let mut evidence = read_all(&found.files, &library, &settings, progress);
+    check_read(&evidence, &found, progress)?;
+    clock.lap("read");
+    let digests = digests(plan, &evidence, &catalog);
+    let metadata = FileMetadata { run_digest: digests.inputs.clone() };
+    let frame_settings = FrameSettings { credential_aliases: plan.config.credential_aliases.clone(), grammar: plan.config.grammar.clone(), metadata: metadata.clone() };
+    let frames_folder = folder.path().join("parquet/frames");
+    let frames = build_frames(&mut evidence, &library, &frame_settings, &frames_folder).map_err(output)?;
+    clock.lap("frames");
+    let calendar = Calendar::resolve(&frames, plan.period, plan.as_of_us)
+        .ok_or_else(|| Failure::new("A030", "no record has an instant, so there is no period to report").hint("name one with --period"))?;
+    let small = small_frames(&frames, &evidence.inventory, &calendar, &plan.config.measure, &plan.config.grammar);
+    for (name, table) in &small {
+        write_batch(&frames_folder.join(format!("{name}.parquet")), &table.to_batch(), &metadata).map_err(output)?;
+    }
+    let results = run_catalog(&catalog, &frames, &small, &is_output).map_err(|error| Failure::new("A050", error.to_string()))?;
+    clock.lap("queries");
+    if progress.stop.load(Ordering::Relaxed) {
+        return Err(Failure::new("A020", "interrupted; the earlier run folder is as it was"));
+    }
+    let (rows, context) = judge(&catalog, &results, &calendar, plan)?;
+    let entities = write_tables(&folder, &catalog, &results, &rows, &evidence, &frames, &library, plan, &metadata).map_err(output)?;
+    let name = calendar.headline.to_string();
+    let input = report_input(plan, &catalog, &calendar, &evidence, &frames, &library, rows.clone(), context, &entities, &digests);
+    let report = Report::build(input);
+    clock.lap("report");
+    write_report(&folder, &report, &plan.out.join(&name)).map_err(output)?;
+    let records: u64 = evidence.ledger.values().map(|counts| counts.records).sum();
+    let rejects: u64 = evidence.ledger.values().map(|counts| counts.rejects).sum();
+    let notes = notes(&evidence, &found, &library);
+    let is_over = rejects as f64 > plan.max_rejects * records as f64;
+    let manifest = manifest(plan, &library, &catalog, &calendar, &evidence, &digests, &results, &clock, records, rejects, is_over);
+    write_text(&folder.path().join("run.json"), &(serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n")).map_err(output)?;
+    let folder = folder.finish(&name).map_err(output)?;
+    clock.lap("write");
+    Ok(Outcome { folder, report, rows, evidence, notes, records, rejects, timings: clock.laps })
+}
+
+struct Clock {
+    last: Instant,
+    laps: Vec<(String, Duration)>,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Clock { last: Instant::now(), laps: Vec::new() }
+    }
+
+    fn lap(&mut self, name: &str) {
+        self.laps.push((name.to_string(), self.last.elapsed()));
+        self.last = Instant::now();
+    }
+}
+
+fn check_targets(plan: &Plan, catalog: &Catalog) -> Result<(), Failure> {
+    let definitions = catalog.definitions();
+    let place = plan.config.file.as_ref().map_or_else(|| "credlens.toml".to_string(), |file| file.display().to_string());
+    for (id, target) in &plan.config.measure.targets {
+        let Some(definition) = definitions.get(id) else {
+            return Err(Failure::new("A003", format!("unknown key `targets.{id}`: no metric has this id")).at(place).hint("`credlens list metrics` shows all ids"));
+        };
+        if !crate::metric::definition::is_value_of(definition.unit, *target) {
+            return Err(Failure::new("A003", format!("`targets.{id}`: {target} is no {}", definition.unit.as_str())).at(place));
+        }
+    }
+    Ok(())
+}
+
+fn check_read(evidence: &Evidence, found: &Discovery, progress: &Progress) -> Result<(), Failure> {
+    if progress.stop.load(Ordering::Relaxed) {
+        return Err(Failure::new("A020", "interrupted; the earlier run folder is as it was"));
+    }
+    if evidence.files.iter().any(|file| file.pack.is_some() || file.state == FileState::Empty) {
+        return Ok(());
+    }
+    let first = found.problems.first().map(|(path, error)| format!("{}: {error}", path.display()));
+    let unknown = evidence.files.first().map(|file| format!("{}: {}", file.path.display(), describe(&file.state)));
+    let failure = Failure::new("A010", "no file that any pack knows").hint("`credlens inspect FILE` shows how a file is read; `credlens list packs` what is known");
+    Err(match first.or(unknown) {
+        Some(place) => failure.at(terminal_safe(&place)),
+        None => failure,
+    })
+}
+
+fn describe(state: &FileState) -> String {
+    match state {
+        FileState::Read => "read".into(),
+        FileState::Empty => "empty".into(),
+        FileState::Unknown(why) => format!("unknown format ({why})"),
+        FileState::Tie(packs) => format!("fits several packs equally well: {}", packs.join(", ")),
+        FileState::Failed(error) => error.clone(),
+    }
+}
+
+/// What the user is told of files that were left out or broke off.
+fn notes(evidence: &Evidence, found: &Discovery, library: &Library) -> Vec<String> {
+    let mut notes: Vec<String> = found.problems.iter().map(|(path, error)| format!("warning: {}: {error}", path.display())).collect();
+    for file in &evidence.files {
+        let path = file.path.display();
+        match &file.state {
+            FileState::Read | FileState::Empty => {}
+            FileState::Unknown(why) => notes.push(format!("warning[A040]: left out {path}: {why}")),
+            FileState::Tie(packs) => notes.push(format!("warning[A041]: left out {path}: fits {} equally well; name one with --pack", packs.join(" and "))),
+            FileState::Failed(error) => {
+                let kept = if file.pack.is_some() { "; what was read before counts" } else { "" };
+                notes.push(format!("warning: {path}: {error}{kept}"));
+            }
+        }
+    }
+    let _ = library;
+    notes.iter().map(|note| terminal_safe(note)).collect()
+}
+
+/// Query rows -> judged rows of metrics.parquet.
+fn judge(catalog: &Catalog, results: &Results, calendar: &Calendar, plan: &Plan) -> Result<(Vec<MetricRow>, JudgeContext), Failure> {
+    let definitions = catalog.definitions();
+    let mut context = JudgeContext { as_of_us: calendar.as_of_us, targets: targets(&definitions, plan), ..JudgeContext::default() };
+    for period in calendar.periods.iter().filter(|period| calendar.is_partial(period)) {
+        for id in definitions.keys() {
+            context.partial.insert((id.clone(), *period));
+            context.days_covered.insert((id.clone(), *period), days_covered(calendar, period));
+        }
+    }
+    let mut rows = Vec::new();
+    for definition in definitions.values() {
+        let table = results.tables.get(&definition.id);
+        let query_rows = table.map_or_else(|| Ok(Vec::new()), query_rows).map_err(|error| Failure::new("A050", format!("{}: {error}", definition.id)))?;
+        rows.extend(judge_metric(definition, query_rows, &context));
+    }
+    rows.sort_by(|a, b| a.key().cmp(&b.key()));
+    Ok((rows, context))
+}
+
+fn days_covered(calendar: &Calendar, period: &Period) -> DaysCovered {
+    let total = period.n_days();
+    let covered = calendar.horizon.map_or(0, |(first, last)| {
+        let end = ((last + 1) * MICROS_PER_DAY).min(period.end_us()).min(calendar.as_of_us);
+        ((end - (first * MICROS_PER_DAY).max(period.start_us())) / MICROS_PER_DAY).clamp(0, total)
+    });
+    DaysCovered { covered, total }
+}
+
+/// Targets with where they come from; RV01 by severity with its own.
+fn targets(definitions: &BTreeMap<String, MetricDefinition>, plan: &Plan) -> BTreeMap<String, Target> {
+    let measure = &plan.config.measure;
+    let mut targets = BTreeMap::new();
+    for definition in definitions.values() {
+        let configured = measure.targets.get(&definition.id).copied();
+        let Some(value) = configured.or(definition.target) else { continue };
+        let source = if configured.is_some() { "credlens.toml" } else { "default" };
+        targets.insert(definition.id.clone(), Target { value, source: source.into(), by_segment: BTreeMap::new() });
+    }
+    if let Some(target) = targets.get_mut("RV01") {
+        let seconds = measure.revoke_targets_us.iter().map(|(severity, micros)| (severity.clone(), *micros as f64 / 1e6));
+        target.by_segment.insert("severity".into(), seconds.collect());
+    }
+    targets
+}
+
+/// A metric query's table as rows.
+fn query_rows(table: &Table) -> Result<Vec<QueryRow>, String> {
+    (0..table.rows()).map(|row| query_row(table, row)).collect()
+}
+
+fn query_row(table: &Table, row: usize) -> Result<QueryRow, String> {
+    let text = |name: &str| table.text(name, row).map(str::to_string).ok_or_else(|| format!("no `{name}` in row {row}"));
+    let status = text("status")?;
+    let flags = table.text("flags", row).unwrap_or("").split(';').filter_map(Flag::parse);
+    Ok(QueryRow {
+        statistic: text("statistic")?,
+        period: text("period")?.parse::<Period>().map_err(|error| error.to_string())?,
+        segment_kind: text("segment_kind")?,
+        segment: text("segment")?,
+        value: table.double("value", row),
+        numerator: table.int("numerator", row),
+        denominator: table.int("denominator", row),
+        se: table.double("se", row),
+        status: Status::parse(&status).ok_or_else(|| format!("`{status}` is no status"))?,
+        reason: table.text("reason", row).map(str::to_string),
+        flags: flags.collect(),
+        n_insufficient_evidence: table.int("n_insufficient_evidence", row).unwrap_or(0),
+    })
+}
+
+#[allow(clippy::too_many_arguments)]
+fn write_tables(
+    folder: &RunFolder, catalog: &Catalog, results: &Results, rows: &[MetricRow], evidence: &Evidence, frames: &Frames, library: &Library, plan: &Plan,
+    metadata: &FileMetadata,
+) -> std::io::Result<BTreeMap<String, Table>> {
+    let place = folder.path().join("parquet");
+    let source_of = |file: u32| source_name(evidence, library, file);
+    let mut tables = BTreeMap::new();
+    for (name, definition) in catalog.entities() {
+        let empty = Table::default();
+        let rows = results.tables.get(name).unwrap_or(&empty);
+        tables.insert(name.clone(), parquet::entity_table(name, definition, rows, &results.tables));
+    }
+    let gaps = day_gaps(evidence, &source_of);
+    for (name, table) in &tables {
+        write_batch(&place.join(format!("{name}.parquet")), &table.to_batch(), metadata)?;
+    }
+    write_batch(&place.join("metrics.parquet"), &parquet::metrics_table(rows).to_batch(), metadata)?;
+    let by_day = gaps.iter().map(|((source, day), gap)| ((source.clone(), *day), *gap)).collect();
+    write_batch(&place.join("coverage.parquet"), &parquet::coverage_table(evidence, &frames.coverage, &source_of, &by_day).to_batch(), metadata)?;
+    write_batch(&place.join("rejects.parquet"), &parquet::rejects_table(evidence, &source_of, plan.keep_raw).to_batch(), metadata)?;
+    Ok(tables)
+}
+
+fn source_name(evidence: &Evidence, library: &Library, file: u32) -> String {
+    evidence.files[file as usize].pack.map_or_else(|| "unknown".to_string(), |pack| library.packs[pack].id().to_string())
+}
+
+/// (source, day) -> days before it on which the source has no record, though it has earlier ones.
+fn day_gaps(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<(String, i64), i64> {
+    let mut days: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    for (file, day) in evidence.ledger.keys() {
+        if let Some(day) = day {
+            days.entry(source_of(*file)).or_default().insert(*day);
+        }
+    }
+    let mut gaps = BTreeMap::new();
+    for (source, days) in days {
+        for (before, day) in days.iter().zip(days.iter().skip(1)) {
+            gaps.insert((source.clone(), *day), day - before - 1);
+        }
+    }
+    gaps
+}
+
+#[allow(clippy::too_many_arguments)]
+fn report_input(
+    plan: &Plan, catalog: &Catalog, calendar: &Calendar, evidence: &Evidence, frames: &Frames, library: &Library, rows: Vec<MetricRow>, context: JudgeContext,
+    entities: &BTreeMap<String, Table>, digests: &Digests,
+) -> ReportInput {
+    let source_of = |file: u32| source_name(evidence, library, file);
+    let gateways: BTreeSet<String> = library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
+    let gaps = day_gaps(evidence, &source_of).into_iter().filter(|((source, _), gap)| *gap > 0 && gateways.contains(source));
+    ReportInput {
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        organisation: None,
+        period: calendar.headline,
+        as_of_us: calendar.as_of_us,
+        run_folder: plan.out.join(calendar.headline.to_string()).to_string_lossy().into_owned(),
+        has_charts: true,
+        definitions: catalog.definitions().into_values().collect(),
+        rows,
+        earlier: Vec::new(),
+        targets: context.targets,
+        breaks: context.breaks,
+        entities: feed::entities(entities),
+        ledger: ledger_rows(evidence, &source_of),
+        gaps: gaps.map(|((source, day), gap)| Gap { source, from_us: (day - gap) * MICROS_PER_DAY, to_us: day * MICROS_PER_DAY }).collect(),
+        evidence: evidence_shares(frames, &source_of),
+        inventory_matches: inventory_matches(evidence, entities),
+        digests: digests.clone(),
+    }
+}
+
+fn ledger_rows(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> Vec<LedgerRow> {
+    let mut rows: BTreeMap<u32, LedgerRow> = BTreeMap::new();
+    for ((file, day), counts) in &evidence.ledger {
+        let row = rows.entry(*file).or_insert_with(|| LedgerRow {
+            source: source_of(*file),
+            file: evidence.files[*file as usize].path.to_string_lossy().into_owned(),
+            ..LedgerRow::default()
+        });
+        row.records += counts.records as i64;
+        row.rows += counts.rows as i64;
+        row.duplicates += counts.duplicates as i64;
+        row.skipped += counts.skipped as i64;
+        row.rejects += counts.rejects as i64;
+        if let Some(day) = day {
+            let start = day * MICROS_PER_DAY;
+            row.first_us = Some(row.first_us.map_or(start, |first: i64| first.min(start)));
+            row.last_us = Some(row.last_us.map_or(start, |last: i64| last.max(start)));
+        }
+    }
+    for reject in &evidence.rejects {
+        if let Some(row) = rows.get_mut(&reject.file) {
+            *row.reject_reasons.entry(reject.reason.to_string()).or_default() += 1;
+        }
+    }
+    rows.into_values().collect()
+}
+
+fn evidence_shares(frames: &Frames, source_of: &dyn Fn(u32) -> String) -> Vec<EvidenceShare> {
+    let mut sums: BTreeMap<(String, &str), (i64, i64)> = BTreeMap::new();
+    for ((file, _), counts) in &frames.coverage {
+        let kinds = [
+            ("api", counts.with_api), ("identity", counts.with_identity), ("credential", counts.with_credential), ("scheme", counts.with_scheme),
+            ("proof", counts.with_proof), ("scopes", counts.with_scopes),
+        ];
+        for (kind, with) in kinds {
+            let sum = sums.entry((source_of(*file), kind)).or_default();
+            sum.0 += with;
+            sum.1 += counts.rows;
+        }
+    }
+    sums.into_iter().map(|((source, kind), (rows, of))| EvidenceShare { source, evidence: kind.into(), rows, of }).collect()
+}
+
+fn inventory_matches(evidence: &Evidence, entities: &BTreeMap<String, Table>) -> Vec<InventoryMatch> {
+    let seen = |entity: &str, column: &str| -> BTreeSet<String> {
+        entities.get(entity).and_then(|table| table.column(column)).map(Column::texts).unwrap_or_default().iter().flatten().cloned().collect()
+    };
+    let apis = seen("apis", "api");
+    let identities = seen("identities", "identity");
+    let known_apis = evidence.inventory.apis.iter().filter(|entry| apis.contains(&entry.api)).count();
+    let known_identities = evidence.inventory.identities.iter().filter(|entry| identities.contains(&entry.identity)).count();
+    let mut matches = Vec::new();
+    if !evidence.inventory.apis.is_empty() {
+        matches.push(InventoryMatch { what: "APIs".into(), matched: known_apis as i64, seen: apis.len() as i64 });
+    }
+    if !evidence.inventory.identities.is_empty() {
+        matches.push(InventoryMatch { what: "identities".into(), matched: known_identities as i64, seen: identities.len() as i64 });
+    }
+    matches
+}
+
+fn write_report(folder: &RunFolder, report: &Report, earlier: &Path) -> std::io::Result<()> {
+    let place = folder.path();
+    let previous = std::fs::read_to_string(earlier.join("summary.md")).ok();
+    write_text(&place.join("summary.md"), &markdown::render(report, previous.as_deref()))?;
+    write_text(&place.join("summary.json"), &json::render(report))?;
+    write_text(&place.join("summary.html"), &html::render(report))?;
+    for drawing in chart::all(report) {
+        write_text(&place.join("charts").join(&drawing.file_name), &drawing.svg())?;
+    }
+    Ok(())
+}
+
+/// SHA-256 of configuration, inputs and queries. Of a file: its size, first and last 64 KiB.
+fn digests(plan: &Plan, evidence: &Evidence, catalog: &Catalog) -> Digests {
+    let mut inputs = Sha256::new();
+    for file in &evidence.files {
+        inputs.update(file.path.to_string_lossy().as_bytes());
+        inputs.update(file_digest(&file.path).as_bytes());
+    }
+    let hex = |digest: Sha256| crate::record::token::hex(&digest.finalize());
+    Digests { config: hex(Sha256::new().chain_update(plan.config.text.as_bytes())), inputs: hex(inputs), queries: catalog.digest() }
+}
+
+fn file_digest(path: &Path) -> String {
+    const END: u64 = 64 * 1024;
+    let mut digest = Sha256::new();
+    let read = || -> std::io::Result<(u64, Vec<u8>)> {
+        let mut file = std::fs::File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut bytes = Vec::new();
+        Read::by_ref(&mut file).take(END).read_to_end(&mut bytes)?;
+        if size > 2 * END {
+            file.seek(SeekFrom::Start(size - END))?;
+        }
+        file.take(END).read_to_end(&mut bytes)?;
+        Ok((size, bytes))
+    };
+    if let Ok((size, bytes)) = read() {
+        digest.update(size.to_le_bytes());
+        digest.update(bytes);
+    }
+    crate::record::token::hex(&digest.finalize())
+}
+
+#[allow(clippy::too_many_arguments)]
+fn manifest(
+    plan: &Plan, library: &Library, catalog: &Catalog, calendar: &Calendar, evidence: &Evidence, digests: &Digests, results: &Results, clock: &Clock, records: u64,
+    rejects: u64, is_over: bool,
+) -> serde_json::Value {
+    let mut sums: BTreeMap<u32, [u64; 5]> = BTreeMap::new();
+    for ((file, _), counts) in &evidence.ledger {
+        let sum = sums.entry(*file).or_default();
+        for (place, count) in sum.iter_mut().zip([counts.records, counts.rows, counts.duplicates, counts.skipped, counts.rejects]) {
+            *place += count;
+        }
+    }
+    let files: Vec<serde_json::Value> = evidence
+        .files
+        .iter()
+        .enumerate()
+        .map(|(index, file)| {
+            let [records, rows, duplicates, skipped, rejects] = sums.get(&(index as u32)).copied().unwrap_or_default();
+            serde_json::json!({
+                "file": file.path.to_string_lossy(),
+                "format": file.pack.map(|pack| library.packs[pack].id()),
+                "state": describe(&file.state),
+                "bytes": file.bytes,
+                "digest": file_digest(&file.path),
+                "records": records, "rows": rows, "duplicates": duplicates, "skipped": skipped, "rejects": rejects,
+            })
+        })
+        .collect();
+    let queries: BTreeMap<&str, String> = catalog.queries.values().map(|query| (query.name.as_str(), crate::record::token::hex(&Sha256::digest(query.sql.as_bytes())))).collect();
+    let millis = |duration: &Duration| duration.as_secs_f64() * 1000.0;
+    serde_json::json!({
+        "schema_version": 1,
+        "tool": "credlens",
+        "tool_version": env!("CARGO_PKG_VERSION"),
+        "period": calendar.headline.to_string(),
+        "as_of": crate::period::format_instant(calendar.as_of_us),
+        "config": { "file": plan.config.file.as_ref().map(|file| file.to_string_lossy().into_owned()), "digest": digests.config },
+        "inputs_digest": digests.inputs,
+        "queries_digest": digests.queries,
+        "queries": queries,
+        "files": files,
+        "records": records,
+        "rejects": rejects,
+        "verdict": { "exit_status": i32::from(is_over), "max_rejects": plan.max_rejects, "rejects_exceeded": is_over },
+        "timings_ms": {
+            "stages": clock.laps.iter().map(|(name, duration)| (name.clone(), millis(duration))).collect::<BTreeMap<_, _>>(),
+            "queries": results.timings.iter().map(|(name, duration)| (name.clone(), millis(duration))).collect::<BTreeMap<_, _>>(),
+        },
+    })
+}
+
+/// The scorecard and what was read, on stderr.
+fn tell(outcome: &Outcome, elapsed: Duration, global: &Global) -> Result<(), Failure> {
+    let mut out = std::io::stderr().lock();
+    let is_colored = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    let width = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let mut text = String::new();
+    for note in &outcome.notes {
+        text += &format!("{note}\n");
+    }
+    text += &format!("Read {} files, {} records in {:.1} s. ", outcome.evidence.files.len(), crate::units::Count(outcome.records as i64), elapsed.as_secs_f64());
+    text += &reject_line(outcome);
+    text += "\n\n";
+    text += &terminal::scorecard(&outcome.report, width, is_colored);
+    text += &format!("Wrote {}: summary.md, summary.html, summary.json, charts, parquet, run.json\n", outcome.folder.display());
+    out.write_all(text.as_bytes()).map_err(|error| Failure::io("A020", "stderr", error))
+}
+
+fn reject_line(outcome: &Outcome) -> String {
+    if outcome.rejects == 0 {
+        return "Rejected none.".into();
+    }
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for reject in &outcome.evidence.rejects {
+        *reasons.entry(reject.reason).or_default() += 1;
+    }
+    let main = reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| *reason).unwrap_or("");
+    let share = crate::units::Share(outcome.rejects as f64 / outcome.records.max(1) as f64);
+    format!("Rejected {} ({share}), most for `{main}`: see parquet/rejects.parquet", outcome.rejects)
+}
+
+/// The run's gates.
+fn gate(outcome: &Outcome, plan: &Plan, fail_on: &[FailOn]) -> Gate {
+    let mut failed = Vec::new();
+    if outcome.rejects as f64 > plan.max_rejects * outcome.records as f64 {
+        failed.push(format!("error[A012]: {} of {} records were rejected, more than --max-rejects {} allows", outcome.rejects, outcome.records, plan.max_rejects));
+    }
+    let headline = |row: &&MetricRow| row.is_headline() && row.period == outcome.report.period;
+    let ids = |test: &dyn Fn(&MetricRow) -> bool| outcome.rows.iter().filter(headline).filter(|row| test(row)).map(|row| row.metric_id.clone()).collect::<Vec<_>>().join(", ");
+    for what in fail_on {
+        let found = match what {
+            FailOn::Missed => ids(&|row| row.judgement == Judgement::Missed),
+            FailOn::Regressing => ids(&|row| row.trend == Trend::Regressing),
+            FailOn::Unmeasured => ids(&|row| row.status == Status::NotMeasured),
+        };
+        if !found.is_empty() {
+            failed.push(format!("gate --fail-on {what:?}: {found}").to_lowercase());
+        }
+    }
+    for line in &failed {
+        eprintln!("{line}");
+    }
+    if failed.is_empty() { Gate::Passed } else { Gate::Failed }
+}
+

@@ -1,0 +1,309 @@
+//! credlens.toml -> resolved settings. Unknown keys, wrong units and impossible values are errors with file and line.
+
+use crate::diagnostic::Failure;
+use crate::metric::settings::MeasureSettings;
+use crate::record::request::SourceSettings;
+use crate::record::revocation_ticket::TicketSettings;
+use crate::record::scope::{DEFAULT_BROAD, DEFAULT_NOT_BROAD, ScopeGrammar};
+use crate::record::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// The file as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConfigFile {
+    period: Option<String>,
+    as_of: Option<String>,
+    paths: Vec<String>,
+    out: Option<PathBuf>,
+    max_rejects: Option<String>,
+    packs: Vec<PathBuf>,
+    metrics: Vec<PathBuf>,
+    targets: BTreeMap<String, toml::Value>,
+    ttl_limits: BTreeMap<String, String>,
+    revoke_targets: BTreeMap<String, String>,
+    thresholds: Thresholds,
+    scopes: Scopes,
+    tickets: Tickets,
+    credential_aliases: HashMap<String, String>,
+    sources: BTreeMap<String, Source>,
+    privacy: Privacy,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Thresholds {
+    grace: Option<String>,
+    scope_window: Option<String>,
+    dormancy: Option<String>,
+    exposure_window: Option<String>,
+    exception_lifetime: Option<String>,
+    over_privileged: Option<String>,
+    scopes_known: Option<String>,
+    missing_evidence: Option<String>,
+    dominant: Option<String>,
+    rate_limiting_violates: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Scopes {
+    broad: Option<Vec<String>>,
+    not_broad: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Tickets {
+    revoked_statuses: Option<Vec<String>>,
+    false_positive_resolutions: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Source {
+    verifies: Vec<String>,
+    zone: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Privacy {
+    /// A file whose bytes are the HMAC key of every digest.
+    hash_key_file: Option<PathBuf>,
+}
+
+/// Settings with no choice left open.
+#[derive(Debug)]
+pub struct Config {
+    /// The file they came from, if any.
+    pub file: Option<PathBuf>,
+    /// Its text, for the digest.
+    pub text: String,
+    pub period: Option<String>,
+    pub as_of: Option<String>,
+    pub paths: Vec<String>,
+    pub out: PathBuf,
+    pub max_rejects: f64,
+    pub packs: Vec<(String, String)>,
+    pub metric_folders: Vec<PathBuf>,
+    pub measure: MeasureSettings,
+    pub grammar: ScopeGrammar,
+    pub tickets: TicketSettings,
+    pub credential_aliases: HashMap<String, String>,
+    pub sources: HashMap<String, SourceSettings>,
+    pub zones: HashMap<String, Tz>,
+    pub hash_key: Option<Vec<u8>>,
+}
+
+/// Share of records that may be rejected before the run's gate fails.
+const DEFAULT_MAX_REJECTS: f64 = 0.01;
+
+impl Config {
+    /// Reads the configuration: the named file, else ./credlens.toml, else credlens.toml of the first folder given, else
+    /// the defaults.
+    pub fn load(named: Option<&Path>, paths: &[String]) -> Result<Config, Failure> {
+        let found = match named {
+            Some(path) => Some(path.to_path_buf()),
+            None => [PathBuf::from("credlens.toml")]
+                .into_iter()
+                .chain(paths.first().map(|path| Path::new(path).join("credlens.toml")))
+                .find(|path| path.is_file()),
+        };
+        match found {
+            None => Config::resolve(ConfigFile::default(), None, String::new()),
+            Some(path) => {
+                let text = std::fs::read_to_string(&path).map_err(|error| Failure::io("A003", path.display().to_string(), error))?;
+                let file = toml::from_str(&text).map_err(|error| wrong(&path, error.to_string()))?;
+                Config::resolve(file, Some(path), text)
+            }
+        }
+    }
+
+    fn resolve(file: ConfigFile, path: Option<PathBuf>, text: String) -> Result<Config, Failure> {
+        let folder = path.as_ref().and_then(|path| path.parent()).map(Path::to_path_buf).unwrap_or_default();
+        let place = path.clone().unwrap_or_else(|| PathBuf::from("credlens.toml"));
+        let bad = |key: &str, error: String| wrong(&place, format!("`{key}`: {error}{}", line_of(&text, key)));
+        let mut measure = MeasureSettings::default();
+        measure_settings(&file, &mut measure).map_err(|(key, error)| bad(&key, error))?;
+        let own = |list: &[&str]| list.iter().map(|item| item.to_string()).collect::<Vec<_>>();
+        let broad = file.scopes.broad.unwrap_or_else(|| own(&DEFAULT_BROAD));
+        let not_broad = file.scopes.not_broad.unwrap_or_else(|| own(&DEFAULT_NOT_BROAD));
+        let grammar = ScopeGrammar::new(&broad, &not_broad).map_err(|error| bad("broad", error.to_string()))?;
+        let defaults = TicketSettings::default();
+        let tickets = TicketSettings {
+            revoked_statuses: file.tickets.revoked_statuses.unwrap_or(defaults.revoked_statuses),
+            false_positive_resolutions: file.tickets.false_positive_resolutions,
+        };
+        let (mut sources, mut zones) = (HashMap::new(), HashMap::new());
+        for (id, source) in &file.sources {
+            sources.insert(id.clone(), source_settings(source).map_err(|error| bad("verifies", error))?);
+            if let Some(zone) = &source.zone {
+                zones.insert(id.clone(), zone.parse().map_err(|_| bad("zone", format!("`{zone}` is no time zone, such as Europe/Paris")))?);
+            }
+        }
+        let read = |path: &PathBuf| std::fs::read_to_string(folder.join(path)).map_err(|error| Failure::io("A003", folder.join(path).display().to_string(), error));
+        let packs = file.packs.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, Failure>>()?;
+        let key_file = file.privacy.hash_key_file.as_ref().map(|path| folder.join(path));
+        let hash_key = key_file.map(|path| std::fs::read(&path).map_err(|error| Failure::io("A003", path.display().to_string(), error))).transpose()?;
+        let max_rejects = file.max_rejects.as_deref().map(parse_share).transpose().map_err(|error| bad("max_rejects", error))?;
+        Ok(Config {
+            period: file.period,
+            as_of: file.as_of,
+            paths: file.paths.iter().map(|path| folder.join(path).to_string_lossy().into_owned()).collect(),
+            out: file.out.map_or_else(|| PathBuf::from("out"), |out| folder.join(out)),
+            max_rejects: max_rejects.unwrap_or(DEFAULT_MAX_REJECTS),
+            packs,
+            metric_folders: file.metrics.iter().map(|path| folder.join(path)).collect(),
+            measure,
+            grammar,
+            tickets,
+            credential_aliases: file.credential_aliases,
+            sources,
+            zones,
+            hash_key,
+            file: path,
+            text,
+        })
+    }
+}
+
+fn wrong(path: &Path, message: String) -> Failure {
+    Failure::new("A003", message).at(path.display().to_string()).hint("`credlens list metrics` shows all metric ids; README lists the keys of credlens.toml")
+}
+
+/// ` (line 14)` of the first line that sets a key.
+fn line_of(text: &str, key: &str) -> String {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let line = text.lines().position(|line| line.trim_start().trim_start_matches('"').starts_with(name));
+    line.map_or_else(String::new, |line| format!(" (line {})", line + 1))
+}
+
+fn source_settings(source: &Source) -> Result<SourceSettings, String> {
+    let mut settings = SourceSettings::default();
+    for proof in &source.verifies {
+        match proof.as_str() {
+            "dpop" => settings.verifies_dpop = true,
+            "mtls" => settings.verifies_mtls = true,
+            other => return Err(format!("`{other}` is neither `dpop` nor `mtls`")),
+        }
+    }
+    Ok(settings)
+}
+
+type Wrong = (String, String);
+
+fn measure_settings(file: &ConfigFile, measure: &mut MeasureSettings) -> Result<(), Wrong> {
+    let duration = |key: &str, text: &Option<String>, place: &mut i64| -> Result<(), Wrong> {
+        if let Some(text) = text {
+            *place = parse_duration(text).map_err(|error| (key.to_string(), error))?;
+        }
+        Ok(())
+    };
+    let percent = |key: &str, text: &Option<String>, place: &mut i64| -> Result<(), Wrong> {
+        if let Some(text) = text {
+            let share = parse_share(text).map_err(|error| (key.to_string(), error))?;
+            *place = (share * 100.0).round() as i64;
+        }
+        Ok(())
+    };
+    let thresholds = &file.thresholds;
+    duration("grace", &thresholds.grace, &mut measure.grace_us)?;
+    duration("scope_window", &thresholds.scope_window, &mut measure.window_us)?;
+    duration("dormancy", &thresholds.dormancy, &mut measure.dormant_us)?;
+    duration("exposure_window", &thresholds.exposure_window, &mut measure.attach_us)?;
+    let mut lifetime = measure.exception_days * MICROS_PER_DAY;
+    duration("exception_lifetime", &thresholds.exception_lifetime, &mut lifetime)?;
+    measure.exception_days = lifetime / MICROS_PER_DAY;
+    percent("over_privileged", &thresholds.over_privileged, &mut measure.over_privileged_percent)?;
+    percent("scopes_known", &thresholds.scopes_known, &mut measure.scope_known_percent)?;
+    percent("missing_evidence", &thresholds.missing_evidence, &mut measure.no_evidence_percent)?;
+    percent("dominant", &thresholds.dominant, &mut measure.dominant_percent)?;
+    measure.rate_limited_counts = thresholds.rate_limiting_violates.unwrap_or(false);
+    for (kind, text) in &file.ttl_limits {
+        let limit = parse_duration(text).map_err(|error| (kind.clone(), error))?;
+        match measure.ttl_limits_us.get_mut(kind) {
+            Some(place) => *place = limit,
+            None => return Err((format!("ttl_limits.{kind}"), "no credential kind has this name".into())),
+        }
+    }
+    for (severity, text) in &file.revoke_targets {
+        let target = parse_duration(text).map_err(|error| (severity.clone(), error))?;
+        if severity == "default" {
+            measure.revoke_target_us = target;
+        } else {
+            measure.revoke_targets_us.insert(severity.clone(), target);
+        }
+    }
+    for (id, value) in &file.targets {
+        let target = match value {
+            toml::Value::Float(value) => *value,
+            toml::Value::Integer(value) => *value as f64,
+            toml::Value::String(text) => parse_share(text)
+                .or_else(|_| parse_duration(text).map(|micros| micros as f64 / MICROS_PER_SECOND as f64))
+                .map_err(|_| (format!("targets.{id}"), format!("`{text}` is neither a share (75%) nor a duration (24h)")))?,
+            other => return Err((format!("targets.{id}"), format!("`{other}` is no number"))),
+        };
+        measure.targets.insert(id.clone(), target);
+    }
+    Ok(())
+}
+
+/// `300s`, `5m`, `24h`, `90d` -> microseconds.
+pub fn parse_duration(text: &str) -> Result<i64, String> {
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let unit = match text[digits..].trim() {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(format!("`{text}` is no duration; write 300s, 5m, 24h or 90d")),
+    };
+    let count: i64 = text[..digits].parse().map_err(|_| format!("`{text}` is no duration; write 300s, 5m, 24h or 90d"))?;
+    count.checked_mul(unit * MICROS_PER_SECOND).filter(|micros| *micros <= 36_500 * MICROS_PER_DAY).ok_or_else(|| format!("`{text}` is longer than a century"))
+}
+
+/// `1%` or `0.01` -> 0.01.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let value = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|value| value / 100.0),
+        None => text.parse::<f64>(),
+    };
+    value.ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| format!("`{text}` is no share; write 1% or 0.01"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(text: &str) -> Result<Config, String> {
+        let file = toml::from_str(text).map_err(|error| error.to_string())?;
+        Config::resolve(file, None, text.to_string()).map_err(|failure| failure.message)
+    }
+
+    #[test]
+    fn durations_and_shares_have_units() {
+        assert_eq!((parse_duration("300s"), parse_duration("90d").unwrap()), (Ok(300_000_000), 90 * MICROS_PER_DAY));
+        assert!(parse_duration("90").is_err() && parse_duration("-1d").is_err() && parse_duration("").is_err());
+        assert_eq!((parse_share("1%"), parse_share("0.5")), (Ok(0.01), Ok(0.5)));
+        assert!(parse_share("120%").is_err());
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_key_and_line() {
+        assert!(resolve("targts = 1").unwrap_err().contains("unknown field `targts`"));
+        assert!(resolve("[thresholds]\n\ngrace = \"5 parsecs\"").unwrap_err().contains("`grace`: `5 parsecs` is no duration"));
+        assert!(resolve("[thresholds]\n\ngrace = \"5 parsecs\"").unwrap_err().contains("(line 3)"));
+        assert!(resolve("[ttl_limits]\npassword = \"1d\"").unwrap_err().contains("no credential kind"));
+        assert!(resolve("[scopes]\nbroad = [\"(\"]").unwrap_err().contains("broad"));
+        let config = resolve("[ttl_limits]\naccess_token = \"10m\"\n[targets]\nSC01 = \"80%\"\nRV01 = \"12h\"\n[sources.kong]\nverifies = [\"dpop\"]").unwrap();
+        assert_eq!(config.measure.ttl_limits_us["access_token"], 600_000_000);
+        assert_eq!((config.measure.targets["SC01"], config.measure.targets["RV01"]), (0.8, 43_200.0));
+        assert!(config.sources["kong"].verifies_dpop);
+    }
+}

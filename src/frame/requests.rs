@@ -1,0 +1,224 @@
+//! Calls as columns: one store per worker while reading, then one order over all of them.
+
+use crate::frame::interner::{Interner, NULL};
+use crate::record::decision::{Decision, Violation};
+use crate::record::proof::{AuthScheme, Bound, Certificate, Confirmation, Evidence, Peer, Proof, proof_of};
+use crate::record::request::RequestRow;
+
+/// Columns that hold few distinct strings, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Text {
+    Gateway,
+    Api,
+    Method,
+    Route,
+    Identity,
+    Credential,
+    TokenType,
+    Policy,
+    ClientAddress,
+    Environment,
+    /// Scope lists: sorted, distinct, joined by a line break; an empty known list is the empty string.
+    ScopeSet,
+    RequiredSet,
+}
+
+/// How many text columns there are.
+pub const TEXTS: usize = 12;
+
+/// No instant.
+pub const NO_INSTANT: i64 = i64::MIN;
+/// No status.
+pub const NO_STATUS: i16 = -1;
+const NO_VIOLATION: u8 = u8::MAX;
+
+/// Separates the scopes of a set in its spelling.
+pub const SCOPE_SEPARATOR: char = '\n';
+
+/// The calls one worker has read.
+#[derive(Default)]
+pub struct RequestStore {
+    pub texts: [Interner; TEXTS],
+    pub symbols: [Vec<u32>; TEXTS],
+    pub event_us: Vec<i64>,
+    pub file: Vec<u32>,
+    pub record: Vec<u64>,
+    pub token_issued_us: Vec<i64>,
+    pub token_expires_us: Vec<i64>,
+    pub status: Vec<i16>,
+    decision: Vec<u8>,
+    violation: Vec<u8>,
+    evidence: Vec<u16>,
+    scheme: Vec<u8>,
+    request_ids: Vec<u8>,
+    request_id_ends: Vec<usize>,
+}
+
+impl RequestStore {
+    /// Adds a call.
+    pub fn push(&mut self, row: &RequestRow<'_>, file: u32, record: u64) {
+        let scope_set = row.scopes.as_ref().map(|scopes| joined(scopes));
+        let required_set = row.required_scopes.as_ref().map(|scopes| joined(scopes));
+        let texts: [Option<&str>; TEXTS] = [
+            row.gateway.as_deref(),
+            row.api.as_deref(),
+            row.method.as_deref(),
+            row.route.as_deref(),
+            row.identity_seen.as_deref(),
+            row.credential.as_deref(),
+            row.token_type.as_deref(),
+            row.policy.as_deref(),
+            row.client_address.as_deref(),
+            row.environment.as_deref(),
+            scope_set.as_deref(),
+            required_set.as_deref(),
+        ];
+        for ((column, interner), text) in self.symbols.iter_mut().zip(&mut self.texts).zip(texts) {
+            column.push(interner.intern_option(text));
+        }
+        self.event_us.push(row.event_us);
+        self.file.push(file);
+        self.record.push(record);
+        self.token_issued_us.push(row.token_issued_us.unwrap_or(NO_INSTANT));
+        self.token_expires_us.push(row.token_expires_us.unwrap_or(NO_INSTANT));
+        self.status.push(row.status.unwrap_or(NO_STATUS));
+        self.decision.push(row.decision as u8);
+        self.violation.push(row.violation.map_or(NO_VIOLATION, |violation| violation as u8));
+        self.evidence.push(pack_evidence(&row.evidence));
+        self.scheme.push(row.evidence.scheme as u8);
+        if let Some(id) = &row.request_id {
+            self.request_ids.extend_from_slice(id.as_bytes());
+        }
+        self.request_id_ends.push(self.request_ids.len());
+    }
+
+    pub fn len(&self) -> usize {
+        self.event_us.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.event_us.is_empty()
+    }
+
+    /// The gateway's own id of a call; absent ids are empty, which no id is.
+    pub fn request_id(&self, row: usize) -> Option<&str> {
+        let start = if row == 0 { 0 } else { self.request_id_ends[row - 1] };
+        let bytes = &self.request_ids[start..self.request_id_ends[row]];
+        (!bytes.is_empty()).then(|| std::str::from_utf8(bytes).expect("ids are strings"))
+    }
+
+    pub fn symbol(&self, column: Text, row: usize) -> u32 {
+        self.symbols[column as usize][row]
+    }
+
+    pub fn decision(&self, row: usize) -> Decision {
+        Decision::ALL[self.decision[row] as usize]
+    }
+
+    pub fn violation(&self, row: usize) -> Option<Violation> {
+        Violation::ALL.get(self.violation[row] as usize).copied()
+    }
+
+    pub fn scheme(&self, row: usize) -> AuthScheme {
+        AuthScheme::ALL[self.scheme[row] as usize]
+    }
+
+    /// The proof of a call, with the IdP's word on its credential.
+    pub fn proof(&self, row: usize, bound: Option<Bound>) -> Proof {
+        proof_of(&unpack_evidence(self.evidence[row], self.scheme(row)), bound)
+    }
+}
+
+fn joined(scopes: &[String]) -> String {
+    scopes.join("\n")
+}
+
+/// The strings of several stores under one numbering.
+pub struct UnifiedText {
+    pub all: Interner,
+    /// For each store, its number -> the common number.
+    pub maps: Vec<Vec<u32>>,
+}
+
+impl UnifiedText {
+    /// Unifies one text column; `sorted` order makes the numbers independent of who read what.
+    pub fn new(stores: &[RequestStore], column: Text) -> Self {
+        let mut distinct: Vec<&str> = stores.iter().flat_map(|store| store.texts[column as usize].iter()).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let mut all = Interner::default();
+        for text in distinct {
+            all.intern(text);
+        }
+        let maps = stores.iter().map(|store| store.texts[column as usize].iter().map(|text| all.find(text).unwrap_or(NULL)).collect()).collect();
+        UnifiedText { all, maps }
+    }
+
+    /// The common number of a store's number.
+    pub fn map(&self, store: usize, symbol: u32) -> u32 {
+        if symbol == NULL { NULL } else { self.maps[store][symbol as usize] }
+    }
+}
+
+/// Everything of `Evidence` but its scheme, in 16 bits.
+fn pack_evidence(evidence: &Evidence) -> u16 {
+    let certificate = match evidence.certificate {
+        Certificate::Verified => 0,
+        Certificate::Absent => 1,
+        Certificate::NotShown => 2,
+    };
+    let confirmation = match evidence.confirmation {
+        Confirmation::TokenUnreadable => 0,
+        Confirmation::Absent => 1,
+        Confirmation::Jkt => 2,
+        Confirmation::Thumbprint(Peer::Equal) => 3,
+        Confirmation::Thumbprint(Peer::Different) => 4,
+        Confirmation::Thumbprint(Peer::NotLogged) => 5,
+    };
+    let flags = [evidence.is_accepted, evidence.has_dpop_header, evidence.shows_signs, evidence.verifies_dpop, evidence.verifies_mtls];
+    let flags = flags.iter().enumerate().fold(0, |bits, (i, &flag)| bits | u16::from(flag) << i);
+    flags | certificate << 5 | confirmation << 7
+}
+
+fn unpack_evidence(bits: u16, scheme: AuthScheme) -> Evidence {
+    let flag = |i: u16| bits >> i & 1 == 1;
+    Evidence {
+        scheme,
+        is_accepted: flag(0),
+        has_dpop_header: flag(1),
+        shows_signs: flag(2),
+        verifies_dpop: flag(3),
+        verifies_mtls: flag(4),
+        certificate: [Certificate::Verified, Certificate::Absent, Certificate::NotShown][(bits >> 5 & 3) as usize],
+        confirmation: match bits >> 7 {
+            0 => Confirmation::TokenUnreadable,
+            1 => Confirmation::Absent,
+            2 => Confirmation::Jkt,
+            3 => Confirmation::Thumbprint(Peer::Equal),
+            4 => Confirmation::Thumbprint(Peer::Different),
+            _ => Confirmation::Thumbprint(Peer::NotLogged),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_survives_packing() {
+        for certificate in [Certificate::Verified, Certificate::Absent, Certificate::NotShown] {
+            for confirmation in [Confirmation::TokenUnreadable, Confirmation::Absent, Confirmation::Jkt, Confirmation::Thumbprint(Peer::Equal), Confirmation::Thumbprint(Peer::Different), Confirmation::Thumbprint(Peer::NotLogged)] {
+                for bits in 0..32u8 {
+                    let flag = |i: u8| bits >> i & 1 == 1;
+                    let evidence = Evidence {
+                        scheme: AuthScheme::Bearer, certificate, confirmation, is_accepted: flag(0), has_dpop_header: flag(1),
+                        shows_signs: flag(2), verifies_dpop: flag(3), verifies_mtls: flag(4),
+                    };
+                    assert_eq!(unpack_evidence(pack_evidence(&evidence), AuthScheme::Bearer), evidence);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The fields of one record, as its decoder found them: spans of the record's bytes, read on demand.
+
+use std::borrow::Cow;
+
+/// What kind of value a span holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    Missing,
+    Null,
+    Boolean,
+    Number,
+    /// The inside of a JSON string, escapes not yet decoded.
+    String,
+    /// Text of a format without escapes (CSV, delimited).
+    Plain,
+    Object,
+    Array,
+}
+
+/// Where a field lies in its record. A record is at most 4 GiB long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub start: u32,
+    pub end: u32,
+    pub kind: FieldKind,
+}
+
+impl Span {
+    pub const MISSING: Span = Span { start: 0, end: 0, kind: FieldKind::Missing };
+}
+
+/// One record's fields by slot number (the pack's numbering).
+#[derive(Clone, Copy)]
+pub struct Fields<'a> {
+    bytes: &'a [u8],
+    spans: &'a [Span],
+}
+
+impl<'a> Fields<'a> {
+    /// Fields of a JSON record; `record` has been validated as UTF-8 and JSON.
+    pub fn json(record: &'a [u8], spans: &'a [Span]) -> Self {
+        Fields { bytes: record, spans }
+    }
+
+    /// The kind found at a slot.
+    pub fn kind(&self, slot: usize) -> FieldKind {
+        self.spans[slot].kind
+    }
+
+    /// The raw bytes at a slot: JSON text of an object or array, the undecoded inside of a string.
+    pub fn raw(&self, slot: usize) -> &'a [u8] {
+        let span = self.spans[slot];
+        &self.bytes[span.start as usize..span.end as usize]
+    }
+
+    /// A scalar as text, `None` where the log does not say: missing, null, or one of the absent spellings of
+    /// native-formats.md (`-`, empty, `null`, `unknown`, `None`, `N/A`). Numbers and booleans keep their spelling.
+    pub fn text(&self, slot: usize) -> Option<Cow<'a, str>> {
+        let span = self.spans[slot];
+        let raw = &self.bytes[span.start as usize..span.end as usize];
+        match span.kind {
+            FieldKind::Missing | FieldKind::Null | FieldKind::Object | FieldKind::Array => None,
+            FieldKind::Boolean | FieldKind::Number | FieldKind::Plain => present(Cow::Borrowed(as_str(raw)?)),
+            FieldKind::String if memchr::memchr(b'\\', raw).is_none() => present(Cow::Borrowed(as_str(raw)?)),
+            FieldKind::String => present(Cow::Owned(unescape(raw)?)),
+        }
+    }
+
+    /// The slot's JSON as a value tree: for the few fields that are lists or objects.
+    pub fn tree(&self, slot: usize) -> Option<serde_json::Value> {
+        match self.kind(slot) {
+            FieldKind::Object | FieldKind::Array => serde_json::from_slice(self.raw(slot)).ok(),
+            FieldKind::Missing | FieldKind::Null => None,
+            _ => self.text(slot).map(|text| serde_json::Value::String(text.into_owned())),
+        }
+    }
+}
+
+fn as_str(raw: &[u8]) -> Option<&str> {
+    // Decoders validate UTF-8 per chunk or record; a span never cuts a character because it ends at ASCII bytes.
+    std::str::from_utf8(raw).ok()
+}
+
+fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    if is_absent(&text) { None } else { Some(text) }
+}
+
+/// True for the spellings that mean "the log does not say".
+pub fn is_absent(text: &str) -> bool {
+    // `none` is a value of closed lists (declared_proof, bound), so only Python's `None` counts.
+    match text.len() {
+        0 => true,
+        1 => text == "-",
+        3 => text == "N/A",
+        4 => text == "null" || text == "None",
+        7 => text.eq_ignore_ascii_case("unknown"),
+        _ => false,
+    }
+}
+
+/// Decodes JSON string escapes. A lone surrogate becomes U+FFFD: hostile text must not lose its record.
+pub fn unescape(raw: &[u8]) -> Option<String> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        let kind = *rest.get(at + 1)?;
+        rest = &rest[at + 2..];
+        match kind {
+            b'b' => out.push(8),
+            b'f' => out.push(12),
+            b'n' => out.push(b'\n'),
+            b'r' => out.push(b'\r'),
+            b't' => out.push(b'\t'),
+            b'u' => {
+                let (character, used) = unicode_escape(rest)?;
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = &rest[used..];
+            }
+            other => out.push(other),
+        }
+    }
+    out.extend_from_slice(rest);
+    String::from_utf8(out).ok()
+}
+
+/// The character of `XXXX` (after `\u`), with its low surrogate where there is one, and how many bytes it took.
+fn unicode_escape(rest: &[u8]) -> Option<(char, usize)> {
+    let high = hex4(rest.get(..4)?)?;
+    if !(0xD800..0xDC00).contains(&high) {
+        return Some((char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 4));
+    }
+    let low = match (rest.get(4..6), rest.get(6..10)) {
+        (Some(b"\\u"), Some(digits)) => hex4(digits).filter(|low| (0xDC00..0xE000).contains(low)),
+        _ => None,
+    };
+    match low {
+        Some(low) => Some((char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))?, 10)),
+        None => Some((char::REPLACEMENT_CHARACTER, 4)),
+    }
+}
+
+fn hex4(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |value, &digit| Some(value * 16 + (digit as char).to_digit(16)?))
+}

@@ -1,0 +1,411 @@
+//! Decompressed bytes -> chunks of whole records, streamed: a file is never held whole.
+//!
+//! Two framings cover the JSON family. `Lines`: one record a line, numbered by line. `Values`: JSON values one after the
+//! other, whatever the line breaks (pretty-printed records, arrays, wrapper objects whose list holds the records),
+//! numbered in order. Finding the ends of records needs no validation: that is the decoder's work.
+
+use std::io::{self, Read};
+
+/// Bytes in a chunk, about; a chunk of one long record is longer.
+pub const CHUNK_BYTES: usize = 2 * 1024 * 1024;
+
+/// A record longer than this is rejected.
+pub const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
+
+/// How records are set in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Framing {
+    Lines,
+    /// Keys of a top-level object whose list holds the records.
+    Values { wrappers: Vec<String> },
+}
+
+/// One record's place in a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Element {
+    pub start: usize,
+    pub end: usize,
+    /// Set for what cannot be a record: a reject reason.
+    pub problem: Option<&'static str>,
+}
+
+/// A run of whole records.
+#[derive(Debug)]
+pub struct Chunk {
+    pub bytes: Vec<u8>,
+    /// Offset of the first byte in the decompressed file.
+    pub offset: u64,
+    /// Number of the first record (line) in the file, from 1.
+    pub first_record: u64,
+    /// `None`: the records are the chunk's lines.
+    pub elements: Option<Vec<Element>>,
+}
+
+/// Cuts a reader into chunks.
+pub struct ChunkReader {
+    reader: Box<dyn Read + Send>,
+    framing: Framing,
+    carry: Vec<u8>,
+    offset: u64,
+    next_record: u64,
+    at_end: bool,
+    splitter: Splitter,
+}
+
+impl ChunkReader {
+    /// `head`: bytes already taken from the reader by detection.
+    pub fn new(reader: Box<dyn Read + Send>, framing: Framing, head: Vec<u8>) -> Self {
+        let bom = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let carry = head[bom..].to_vec();
+        let wrappers = match &framing {
+            Framing::Lines => Vec::new(),
+            Framing::Values { wrappers } => wrappers.clone(),
+        };
+        ChunkReader { reader, framing, carry, offset: bom as u64, next_record: 1, at_end: false, splitter: Splitter::new(wrappers) }
+    }
+
+    /// The next chunk, `None` at the end. An error (a broken archive, a read error) ends the file: what was read before it
+    /// has been handed out or comes with `take_rest`.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+        match self.framing {
+            Framing::Lines => self.next_lines(),
+            Framing::Values { .. } => self.next_values(),
+        }
+    }
+
+    /// After an error: the bytes already decompressed, as a last chunk.
+    pub fn take_rest(&mut self) -> Option<Chunk> {
+        self.at_end = true;
+        self.next_chunk().ok().flatten()
+    }
+
+    /// Reads until the carry holds `wanted` bytes or the input ends.
+    fn fill(&mut self, wanted: usize) -> io::Result<()> {
+        while !self.at_end && self.carry.len() < wanted {
+            let have = self.carry.len();
+            self.carry.resize(wanted, 0);
+            match self.reader.read(&mut self.carry[have..]) {
+                Ok(0) => {
+                    self.carry.truncate(have);
+                    self.at_end = true;
+                }
+                Ok(read) => self.carry.truncate(have + read),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => self.carry.truncate(have),
+                Err(error) => {
+                    self.carry.truncate(have);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_lines(&mut self) -> io::Result<Option<Chunk>> {
+        let mut wanted = CHUNK_BYTES;
+        loop {
+            self.fill(wanted)?;
+            if self.carry.is_empty() {
+                return Ok(None);
+            }
+            if self.at_end {
+                let bytes = std::mem::take(&mut self.carry);
+                return Ok(Some(self.lines_chunk(bytes)));
+            }
+            if let Some(last) = memchr::memrchr(b'\n', &self.carry) {
+                let rest = self.carry[last + 1..].to_vec();
+                let mut bytes = std::mem::replace(&mut self.carry, rest);
+                bytes.truncate(last + 1);
+                return Ok(Some(self.lines_chunk(bytes)));
+            }
+            if self.carry.len() >= MAX_RECORD_BYTES {
+                return self.skip_long_line().map(Some);
+            }
+            wanted = (self.carry.len() * 2).min(MAX_RECORD_BYTES);
+        }
+    }
+
+    fn lines_chunk(&mut self, bytes: Vec<u8>) -> Chunk {
+        let chunk = Chunk { offset: self.offset, first_record: self.next_record, elements: None, bytes };
+        self.offset += chunk.bytes.len() as u64;
+        self.next_record += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
+        chunk
+    }
+
+    /// Passes over a line that is too long to hold; it becomes one reject.
+    fn skip_long_line(&mut self) -> io::Result<Chunk> {
+        let element = Element { start: 0, end: 0, problem: Some("record_too_long") };
+        let chunk = Chunk { bytes: Vec::new(), offset: self.offset, first_record: self.next_record, elements: Some(vec![element]) };
+        self.next_record += 1;
+        loop {
+            self.offset += self.carry.len() as u64;
+            self.carry.clear();
+            self.fill(CHUNK_BYTES)?;
+            if let Some(end) = memchr::memchr(b'\n', &self.carry) {
+                self.offset += end as u64 + 1;
+                self.carry.drain(..=end);
+                return Ok(chunk);
+            }
+            if self.at_end {
+                self.offset += self.carry.len() as u64;
+                self.carry.clear();
+                return Ok(chunk);
+            }
+        }
+    }
+
+    fn next_values(&mut self) -> io::Result<Option<Chunk>> {
+        let mut wanted = CHUNK_BYTES;
+        loop {
+            self.fill(wanted)?;
+            self.splitter.scan(&self.carry);
+            let open = self.splitter.open_record();
+            let too_long = open.is_some_and(|start| self.carry.len() - start > MAX_RECORD_BYTES);
+            if !self.splitter.elements.is_empty() || self.at_end || too_long || open.is_none() {
+                break;
+            }
+            wanted = self.carry.len() * 2;
+        }
+        if self.at_end {
+            self.splitter.finish(&self.carry);
+        } else if self.splitter.open_record().is_some_and(|start| self.carry.len() - start > MAX_RECORD_BYTES) {
+            self.splitter.give_up_record(&self.carry);
+        }
+        let elements = std::mem::take(&mut self.splitter.elements);
+        let keep_from = self.splitter.open_record().unwrap_or(self.carry.len());
+        let rest = self.carry[keep_from..].to_vec();
+        let mut bytes = std::mem::replace(&mut self.carry, rest);
+        bytes.truncate(keep_from);
+        self.splitter.shift(keep_from);
+        if elements.is_empty() && self.at_end {
+            return Ok(None);
+        }
+        let chunk = Chunk { offset: self.offset, first_record: self.next_record, bytes, elements: Some(elements) };
+        self.offset += keep_from as u64;
+        self.next_record += chunk.elements.as_ref().map_or(0, Vec::len) as u64;
+        Ok(Some(chunk))
+    }
+}
+
+/// Finds the ends of JSON values in a stream, by depth and strings alone.
+struct Splitter {
+    wrappers: Vec<String>,
+    position: usize,
+    depth: usize,
+    /// Depth at which records stand: 0 at the top, 1 in a top-level array, 2 in a wrapper's list.
+    level: usize,
+    in_string: bool,
+    /// Start of the record being read.
+    start: Option<usize>,
+    /// In a top-level object: where its last key stood.
+    key: Option<(usize, usize)>,
+    string_start: usize,
+    after_colon: bool,
+    elements: Vec<Element>,
+}
+
+impl Splitter {
+    fn new(wrappers: Vec<String>) -> Self {
+        Splitter {
+            wrappers, position: 0, depth: 0, level: 0, in_string: false, start: None, key: None, string_start: 0, after_colon: false,
+            elements: Vec::new(),
+        }
+    }
+
+    fn open_record(&self) -> Option<usize> {
+        self.start
+    }
+
+    fn shift(&mut self, by: usize) {
+        self.position -= by;
+        self.start = self.start.map(|start| start.saturating_sub(by));
+        self.string_start = self.string_start.saturating_sub(by);
+        self.key = self.key.and_then(|(start, end)| Some((start.checked_sub(by)?, end - by)));
+    }
+
+    fn scan(&mut self, bytes: &[u8]) {
+        while self.position < bytes.len() {
+            if self.in_string {
+                self.scan_string(bytes);
+                continue;
+            }
+            let byte = bytes[self.position];
+            match byte {
+                b'"' => {
+                    self.in_string = true;
+                    self.string_start = self.position + 1;
+                    self.open(self.position);
+                }
+                b'{' | b'[' => self.push(byte, bytes),
+                b'}' | b']' => self.pop(),
+                b':' => self.after_colon = true,
+                b',' => {
+                    self.after_colon = false;
+                    if self.depth == self.level {
+                        self.close(self.position);
+                    }
+                }
+                b' ' | b'\t' | b'\n' | b'\r' => {
+                    if self.depth == self.level && self.start.is_some() {
+                        self.close(self.position);
+                    }
+                }
+                _ => self.open(self.position),
+            }
+            self.position += 1;
+        }
+    }
+
+    fn scan_string(&mut self, bytes: &[u8]) {
+        match memchr::memchr2(b'"', b'\\', &bytes[self.position..]) {
+            None => self.position = bytes.len(),
+            Some(at) if bytes[self.position + at] == b'\\' => {
+                // The escaped byte may not have been read yet: wait for it.
+                if self.position + at + 1 >= bytes.len() {
+                    self.position += at;
+                    return self.wait(bytes);
+                }
+                self.position += at + 2;
+            }
+            Some(at) => {
+                let end = self.position + at;
+                self.in_string = false;
+                if self.depth == 1 && self.level == 0 && !self.after_colon {
+                    self.key = Some((self.string_start, end));
+                }
+                self.position = end + 1;
+            }
+        }
+    }
+
+    /// Leaves a lone backslash at the end for the next read by stepping over it with its string still open.
+    fn wait(&mut self, bytes: &[u8]) {
+        // Two bytes are skipped once they are there; `position` past the end is caught up by the next scan.
+        self.position = bytes.len() + 1;
+    }
+
+    fn open(&mut self, at: usize) {
+        if self.depth == self.level && self.start.is_none() {
+            self.start = Some(at);
+        }
+    }
+
+    fn push(&mut self, byte: u8, bytes: &[u8]) {
+        if byte == b'[' && self.depth == 0 && self.start.is_none() {
+            self.level = 1;
+            self.depth = 1;
+            return;
+        }
+        if byte == b'[' && self.depth == 1 && self.level == 0 && self.after_colon && self.is_wrapper(bytes) {
+            self.level = 2;
+            self.depth = 2;
+            self.start = None;
+            return;
+        }
+        self.open(self.position);
+        self.depth += 1;
+        self.after_colon = false;
+    }
+
+    fn is_wrapper(&self, bytes: &[u8]) -> bool {
+        self.key.is_some_and(|(start, end)| self.wrappers.iter().any(|wrapper| wrapper.as_bytes() == &bytes[start..end]))
+    }
+
+    fn pop(&mut self) {
+        if self.depth == self.level && self.level > 0 {
+            // The end of the list that holds the records.
+            self.close(self.position);
+            self.depth -= 1;
+            self.level = if self.depth == 0 { 0 } else { usize::MAX };
+            return;
+        }
+        self.depth = self.depth.saturating_sub(1);
+        if self.level == usize::MAX && self.depth == 0 {
+            self.level = 0;
+            self.start = None;
+            return;
+        }
+        if self.depth == self.level && self.start.is_some() {
+            self.close(self.position + 1);
+        } else if self.depth == 0 && self.level == 0 {
+            // A stray closing bracket at the top.
+            self.elements.push(Element { start: self.position, end: self.position + 1, problem: Some("invalid_json") });
+        }
+    }
+
+    fn close(&mut self, end: usize) {
+        if let Some(start) = self.start.take() {
+            self.elements.push(Element { start, end, problem: None });
+        }
+        self.key = None;
+        self.after_colon = false;
+    }
+
+    /// The input ended: an open record was cut off.
+    fn finish(&mut self, bytes: &[u8]) {
+        if let Some(start) = self.start.take() {
+            let problem = if self.depth > self.level || self.in_string { Some("truncated_json") } else { None };
+            self.elements.push(Element { start, end: bytes.len(), problem });
+        }
+    }
+
+    /// A record too long to hold ends the file's usable part: where the next one starts cannot be told.
+    fn give_up_record(&mut self, bytes: &[u8]) {
+        let start = self.start.take().unwrap_or(0);
+        self.elements.push(Element { start, end: bytes.len(), problem: Some("record_too_long") });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(text: &str, framing: Framing, read_bytes: usize) -> Vec<(u64, String, Option<&'static str>)> {
+        struct Slow(Vec<u8>, usize, usize);
+        impl Read for Slow {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let count = buffer.len().min(self.2).min(self.0.len() - self.1);
+                buffer[..count].copy_from_slice(&self.0[self.1..self.1 + count]);
+                self.1 += count;
+                Ok(count)
+            }
+        }
+        let mut reader = ChunkReader::new(Box::new(Slow(text.as_bytes().to_vec(), 0, read_bytes)), framing, Vec::new());
+        let mut out = Vec::new();
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            for (i, element) in chunk.elements.iter().flatten().enumerate() {
+                let offset = chunk.offset as usize + element.start;
+                let record = String::from_utf8(chunk.bytes[element.start..element.end].to_vec()).unwrap();
+                assert_eq!(&text[offset..offset + record.len()], record);
+                out.push((chunk.first_record + i as u64, record, element.problem));
+            }
+        }
+        out
+    }
+
+    fn values(text: &str) -> Vec<(u64, String, Option<&'static str>)> {
+        records(text, Framing::Values { wrappers: vec!["issues".into()] }, 1 << 20)
+    }
+
+    #[test]
+    fn arrays_wrappers_and_bare_values_give_their_records() {
+        let ok = |number, text: &str| (number, text.to_string(), None);
+        assert_eq!(values("[{\"a\":[1]},\n {\"b\":\"}]\\\"\"}]"), [ok(1, "{\"a\":[1]}"), ok(2, "{\"b\":\"}]\\\"\"}")]);
+        assert_eq!(values("{\"n\":[0],\"issues\":[{\"a\":1},{}],\"total\":2}\n{\"issues\":[]}"), [ok(1, "{\"a\":1}"), ok(2, "{}")]);
+        assert_eq!(values("{\"a\":1}\n\n{\n\"b\":{}\n}"), [ok(1, "{\"a\":1}"), ok(2, "{\n\"b\":{}\n}")]);
+        assert_eq!(values("[1, \"x\"]"), [ok(1, "1"), ok(2, "\"x\"")]);
+        assert_eq!(values("  "), []);
+    }
+
+    #[test]
+    fn a_cut_off_record_is_one_problem() {
+        assert_eq!(values("[{\"a\":1},{\"b\":"), [(1, "{\"a\":1}".into(), None), (2, "{\"b\":".into(), Some("truncated_json"))]);
+    }
+
+    #[test]
+    fn lines_are_numbered_from_one() {
+        let mut reader = ChunkReader::new(Box::new(io::Cursor::new(b"a\n\nb".to_vec())), Framing::Lines, b"\xef\xbb\xbfx".to_vec());
+        let chunk = reader.next_chunk().unwrap().unwrap();
+        assert_eq!((chunk.bytes.as_slice(), chunk.offset, chunk.first_record), (b"xa\n\nb".as_slice(), 3, 1));
+        assert!(reader.next_chunk().unwrap().is_none());
+    }
+}

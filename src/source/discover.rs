@@ -1,0 +1,93 @@
+//! Paths, folders and globs -> the files to read, sorted, each once.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A file to read, and what became of paths that lead to none.
+#[derive(Debug, Default)]
+pub struct Discovery {
+    /// In path order; the order of files is the order in which replayed records count as duplicates.
+    pub files: Vec<PathBuf>,
+    /// Paths that could not be read, with the reason.
+    pub problems: Vec<(PathBuf, String)>,
+}
+
+/// Folders deeper than this are not entered.
+const MAX_FOLDER_DEPTH: usize = 64;
+
+/// Finds all files of the given paths. Hidden files, and run folders of credlens itself, are passed over in folders;
+/// a path named outright is always taken. A link to a folder that is being walked is not followed twice.
+pub fn discover(paths: &[String]) -> Discovery {
+    let mut found = BTreeSet::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        if Path::new(path).exists() {
+            add(Path::new(path), &mut found, &mut problems);
+            continue;
+        }
+        match glob::glob(path) {
+            Ok(entries) => {
+                let before = found.len();
+                let mut any = false;
+                for entry in entries {
+                    any = true;
+                    match entry {
+                        Ok(entry) => add(&entry, &mut found, &mut problems),
+                        Err(error) => problems.push((error.path().to_path_buf(), error.error().to_string())),
+                    }
+                }
+                if !any && found.len() == before {
+                    problems.push((PathBuf::from(path), "no such file or folder".into()));
+                }
+            }
+            Err(error) => problems.push((PathBuf::from(path), format!("neither a path nor a pattern: {error}"))),
+        }
+    }
+    Discovery { files: found.into_iter().collect(), problems }
+}
+
+fn add(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Vec<(PathBuf, String)>) {
+    let mut open_folders = Vec::new();
+    walk(path, found, problems, &mut open_folders);
+}
+
+fn walk(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Vec<(PathBuf, String)>, open_folders: &mut Vec<PathBuf>) {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => return problems.push((path.to_path_buf(), error.to_string())),
+    };
+    if metadata.is_file() {
+        found.insert(path.to_path_buf());
+        return;
+    }
+    if !metadata.is_dir() {
+        return problems.push((path.to_path_buf(), "neither a file nor a folder".into()));
+    }
+    let Ok(real) = path.canonicalize() else { return };
+    if open_folders.contains(&real) || open_folders.len() >= MAX_FOLDER_DEPTH {
+        return problems.push((path.to_path_buf(), "a link that leads back to its own folder".into()));
+    }
+    open_folders.push(real);
+    match std::fs::read_dir(path) {
+        Ok(entries) => {
+            let mut children: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+            children.sort();
+            for child in children {
+                if !is_hidden(&child) && !is_run_folder(&child) {
+                    walk(&child, found, problems, open_folders);
+                }
+            }
+        }
+        Err(error) => problems.push((path.to_path_buf(), error.to_string())),
+    }
+    open_folders.pop();
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// A folder that an earlier run wrote: its own output is no evidence.
+fn is_run_folder(path: &Path) -> bool {
+    path.join("run.json").is_file() && path.join("parquet").is_dir()
+}

@@ -1,0 +1,224 @@
+//! Inventory files: CSV rows and TOML tables -> entries. They are small and read whole.
+
+use crate::record::field::is_absent;
+use crate::record::inventory::{ApiEntry, ExceptionEntry, GrantEntry, IdentityEntry, Inventory, parse_required_scopes};
+use crate::record::time::{self, Micros, TimeForm};
+use crate::source::decode::csv;
+use crate::source::library::Library;
+use crate::source::open;
+use crate::source::pack::DecoderKind;
+use crate::source::read::{Evidence, FileState, ReadSettings, Reject, SourceFile};
+use chrono_tz::Tz;
+use std::collections::HashSet;
+use std::io::Read;
+use std::sync::Arc;
+
+/// Reads one inventory file into the evidence, with its share of the ledger.
+pub fn read_inventory(index: u32, file: &mut SourceFile, library: &Library, settings: &ReadSettings, evidence: &mut Evidence) {
+    let Some(pack) = file.pack.map(|pack| &library.packs[pack]) else { return };
+    let Some(map) = &pack.file.inventory else { return };
+    let mut bytes = Vec::new();
+    let read = open::open(&file.path, &Arc::default()).and_then(|mut source| source.reader.read_to_end(&mut bytes));
+    if let Err(error) = read {
+        file.state = FileState::Failed(error.to_string());
+    }
+    let records = match pack.file.decoder {
+        DecoderKind::Toml => toml_records(&bytes, &pack.file.detect.required[0]),
+        _ => csv_records(&bytes),
+    };
+    let zone = settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
+    for record in records {
+        let outcome = match record.problem {
+            Some(reason) => Err(reason),
+            None => add_entry(&map.frame, &record, zone, &mut evidence.inventory, &mut evidence.inventory_keys),
+        };
+        let counts = evidence.ledger.entry((index, None)).or_default();
+        counts.records += 1;
+        match outcome {
+            Ok(Added::Row) => counts.rows += 1,
+            Ok(Added::Duplicate) => counts.duplicates += 1,
+            Err(reason) => {
+                counts.rejects += 1;
+                let raw = settings.keep_raw.then(|| format!("{:?}", record.values));
+                evidence.rejects.push(Reject { file: index, record: record.number, byte_offset: record.offset, reason, raw });
+            }
+        }
+    }
+}
+
+/// One record of an inventory: column names (lower case) with values.
+struct InventoryRecord {
+    number: u64,
+    offset: u64,
+    values: Vec<(String, String)>,
+    problem: Option<&'static str>,
+}
+
+impl InventoryRecord {
+    fn text(&self, column: &str) -> Option<String> {
+        let value = self.values.iter().find(|(name, _)| name == column).map(|(_, value)| value.trim())?;
+        (!is_absent(value)).then(|| value.to_string())
+    }
+
+    fn required(&self, column: &str, reason: &'static str) -> Result<String, &'static str> {
+        self.text(column).ok_or(reason)
+    }
+
+    fn instant(&self, column: &str, zone: Tz) -> Result<Option<Micros>, &'static str> {
+        self.text(column).map(|text| time::parse(&text, TimeForm::Iso, zone).ok_or("bad_timestamp")).transpose()
+    }
+
+    fn list(&self, column: &str) -> Vec<String> {
+        let text = self.text(column).unwrap_or_default();
+        text.split('|').map(str::trim).filter(|item| !is_absent(item)).map(str::to_string).collect()
+    }
+}
+
+fn csv_records(bytes: &[u8]) -> Vec<InventoryRecord> {
+    let mut rows = csv::rows(bytes).into_iter();
+    let Some(header) = rows.next() else { return Vec::new() };
+    let names: Vec<String> = header.fields.iter().map(|name| name.trim().to_lowercase()).collect();
+    rows.filter(|row| row.fields.iter().any(|field| !field.trim().is_empty()))
+        .map(|row| InventoryRecord {
+            number: row.line,
+            offset: row.offset,
+            problem: if row.is_utf8 { None } else { Some("invalid_utf8") },
+            values: names.iter().cloned().zip(row.fields).collect(),
+        })
+        .collect()
+}
+
+/// The tables of an array, numbered in order.
+fn toml_records(bytes: &[u8], table: &str) -> Vec<InventoryRecord> {
+    let broken = |problem| vec![InventoryRecord { number: 1, offset: 0, values: Vec::new(), problem: Some(problem) }];
+    let Ok(text) = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)) else { return broken("invalid_utf8") };
+    let Ok(document) = text.parse::<toml::Table>() else { return broken("invalid_toml") };
+    let offsets: Vec<usize> = text.match_indices(&format!("[[{table}]]")).map(|(at, _)| at).collect();
+    let tables = document.get(table).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    tables
+        .into_iter()
+        .enumerate()
+        .map(|(i, entry)| InventoryRecord {
+            number: i as u64 + 1,
+            offset: offsets.get(i).copied().unwrap_or(0) as u64,
+            problem: if entry.is_table() { None } else { Some("not_a_table") },
+            values: entry.as_table().into_iter().flatten().map(|(name, value)| (name.to_lowercase(), toml_text(value))).collect(),
+        })
+        .collect()
+}
+
+fn toml_text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(items) => items.iter().map(toml_text).collect::<Vec<_>>().join("|"),
+        other => other.to_string(),
+    }
+}
+
+/// What became of an inventory record.
+enum Added {
+    Row,
+    /// The same entry again.
+    Duplicate,
+}
+
+/// Adds an entry to a list whose keys are unique: the same entry again is a duplicate, another one with its key a reject.
+fn add_unique<T: PartialEq>(entries: &mut Vec<T>, entry: T, same_key: impl Fn(&T, &T) -> bool) -> Result<Added, &'static str> {
+    match entries.iter().find(|other| same_key(other, &entry)) {
+        Some(other) if *other == entry => Ok(Added::Duplicate),
+        Some(_) => Err("conflicts_with_an_earlier_entry"),
+        None => {
+            entries.push(entry);
+            Ok(Added::Row)
+        }
+    }
+}
+
+fn add_entry(frame: &str, record: &InventoryRecord, zone: Tz, inventory: &mut Inventory, seen: &mut HashSet<String>) -> Result<Added, &'static str> {
+    match frame {
+        "identities" => {
+            let entry = identity_entry(record, zone)?;
+            // Looking for an equal key is linear, so it is done only for a key met before.
+            if seen.insert(format!("identity {}", entry.identity)) {
+                inventory.identities.push(entry);
+                return Ok(Added::Row);
+            }
+            add_unique(&mut inventory.identities, entry, |a, b| a.identity == b.identity)
+        }
+        "apis" => add_unique(&mut inventory.apis, api_entry(record)?, |a, b| a.api == b.api),
+        "grants" => {
+            let entry = GrantEntry {
+                identity: record.required("identity", "missing_identity")?,
+                scope: record.required("scope", "missing_scope")?,
+                api: record.text("api"),
+                granted_us: record.instant("granted_at", zone)?,
+                removed_us: record.instant("removed_at", zone)?,
+            };
+            if !seen.insert(format!("grant {entry:?}")) {
+                return Ok(Added::Duplicate);
+            }
+            inventory.grants.push(entry);
+            Ok(Added::Row)
+        }
+        _ => add_unique(&mut inventory.exceptions, exception_entry(record, zone)?, |a, b| a.id == b.id),
+    }
+}
+
+fn identity_entry(record: &InventoryRecord, zone: Tz) -> Result<IdentityEntry, &'static str> {
+    Ok(IdentityEntry {
+        identity: record.required("identity", "missing_identity")?,
+        aliases: record.list("aliases"),
+        kind: record.text("kind").map(|text| text.to_lowercase()),
+        owner: record.text("owner"),
+        owner_status: record.text("owner_status").map(|text| text.to_lowercase()),
+        environment: record.text("environment"),
+        criticality: record.text("criticality").map(|text| text.to_lowercase()),
+        created_us: record.instant("created_at", zone)?,
+    })
+}
+
+fn api_entry(record: &InventoryRecord) -> Result<ApiEntry, &'static str> {
+    Ok(ApiEntry {
+        api: record.required("api", "missing_api")?,
+        owner: record.text("owner"),
+        environment: record.text("environment"),
+        criticality: record.text("criticality").map(|text| text.to_lowercase()),
+        is_external: record.text("is_external").and_then(|text| parse_flag(&text)),
+        declared_proof: record.text("declared_proof").map(|text| text.to_lowercase()),
+        required_scopes: record.text("required_scopes").map(|text| parse_required_scopes(&text)).unwrap_or_default(),
+    })
+}
+
+fn exception_entry(record: &InventoryRecord, zone: Tz) -> Result<ExceptionEntry, &'static str> {
+    let entry = ExceptionEntry {
+        id: record.required("id", "missing_id")?,
+        control: known_control(record.required("control", "missing_control")?)?,
+        api: record.text("api"),
+        identity: record.text("identity"),
+        reason: record.text("reason"),
+        owner: record.text("owner"),
+        approved_us: record.instant("approved_at", zone)?,
+        expires_us: record.instant("expires_at", zone)?,
+        compensating_control: record.text("compensating_control"),
+    };
+    if entry.api.is_none() && entry.identity.is_none() {
+        return Err("names_neither_api_nor_identity");
+    }
+    if entry.approved_us.is_none() && entry.expires_us.is_none() {
+        return Err("missing_approved_at");
+    }
+    Ok(entry)
+}
+
+fn known_control(control: String) -> Result<String, &'static str> {
+    let control = control.to_lowercase();
+    ["sender_constraint", "ttl", "scope", "revocation", "ownership"].contains(&control.as_str()).then_some(control).ok_or("unknown_control")
+}
+
+fn parse_flag(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "1" | "y" => Some(true),
+        "false" | "no" | "0" | "n" => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,12 @@
+//! The only reader of the disk: paths -> files -> chunks of whole records -> parsed records.
+
+pub mod chunk;
+pub mod decode;
+pub mod detect;
+pub mod discover;
+pub mod inventory;
+pub mod library;
+pub mod open;
+pub mod pack;
+pub mod plan;
+pub mod read;

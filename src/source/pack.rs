@@ -1,0 +1,370 @@
+//! Packs: what a native format means, said in TOML. A pack is deserialised, checked and compiled to a plan.
+//!
+//! How to add a pack
+//! 1. Write `packs/<kind>/<id>.toml`: how to detect it, how records are framed, which native path feeds which column.
+//! 2. Put a made-up sample and its expected rows under `sample-data/packs/<id>/`.
+//! 3. Nothing else: packs are embedded by folder, and a test walks every one.
+//!
+//! Paths are keys joined by dots. `list[0]`, `list[*]` and `list[type=a|b]` step into a list: the first element, every
+//! element, the first whose `type` is `a` or else the first whose `type` is `b`. `@jwt.client`, `@jwt.jti`, `@jwt.scopes`,
+//! `@token` and `@api_key` stand for what the token module read from the call's authorization value.
+
+use crate::record::time::TimeForm;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A pack as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackFile {
+    pub id: String,
+    pub title: String,
+    pub kind: PackKind,
+    #[serde(default)]
+    pub docs: String,
+    #[serde(default)]
+    pub decoder: DecoderKind,
+    /// Keys of a top-level object whose list holds the records.
+    #[serde(default)]
+    pub wrappers: Vec<String>,
+    /// Keys inside each record whose object is the real record (event bus envelopes).
+    #[serde(default)]
+    pub unwrap: Vec<String>,
+    #[serde(default)]
+    pub keys: KeyRulesFile,
+    /// Zone of instants that have no offset.
+    #[serde(default)]
+    pub zone: Option<String>,
+    pub detect: Detect,
+    pub request: Option<RequestMap>,
+    pub identity_event: Option<IdentityEventMap>,
+    pub ticket: Option<TicketMap>,
+    pub inventory: Option<InventoryMap>,
+}
+
+/// Which of the sources a pack reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackKind {
+    Gateway,
+    Idp,
+    Ticket,
+    Inventory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecoderKind {
+    #[default]
+    Json,
+    Csv,
+    /// TOML with an array of tables.
+    Toml,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyRulesFile {
+    /// Objects whose keys are header names.
+    pub ignore_case: Vec<String>,
+    /// Keys may be flat with dots or nested.
+    pub flat: bool,
+}
+
+/// What a record must hold to be of this format. The pack with the most requirements met wins.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Detect {
+    /// Every one of these paths (columns, in CSV) is present.
+    pub required: Vec<String>,
+    /// Of each group at least one is present.
+    pub any_of: Vec<Vec<String>>,
+    /// None of these is present.
+    pub none_of: Vec<String>,
+    /// Text at a path matches a regular expression.
+    pub matches: BTreeMap<String, String>,
+    pub priority: i32,
+}
+
+/// One way to fill a column; a column has a list of them, first that gives a value wins.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum CandidateFile {
+    Path(String),
+    Detailed(Box<CandidateDetail>),
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CandidateDetail {
+    pub path: Option<String>,
+    /// Several paths joined by `separator`; the first must be there.
+    pub join: Vec<String>,
+    pub separator: String,
+    /// A fixed value.
+    pub value: Option<String>,
+    pub when: Option<ConditionFile>,
+    /// Only values that start so.
+    pub starts_with: Option<String>,
+    /// The part after this marker, up to `;`, `,` or a blank, quotes taken off (`Hash=` of a forwarded client certificate).
+    pub after: Option<String>,
+    /// A regular expression whose groups `format` puts together; no match gives no value.
+    pub extract: Option<String>,
+    pub format: Option<String>,
+    pub prefix: String,
+    pub map: BTreeMap<String, String>,
+    pub form: Option<TimeForm>,
+    /// Replace identifiers in a path by `{id}`.
+    pub template: bool,
+    pub lower: bool,
+    pub upper: bool,
+    /// The value is a base64 SHA-256 of a token: becomes `token:sha256:<hex>`.
+    pub token_digest: bool,
+    /// The value is a raw secret: becomes its digest, and nothing if it is masked.
+    pub secret: bool,
+    /// The value is a PEM certificate: becomes `cert:sha256:<hex>`.
+    pub certificate: bool,
+    /// Only if the inventory has this alias.
+    pub alias_only: bool,
+}
+
+/// One or several candidates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum CandidatesFile {
+    // Lists first: an empty list would pass for a table with nothing in it.
+    Many(Vec<CandidateFile>),
+    One(CandidateFile),
+}
+
+impl Default for CandidatesFile {
+    fn default() -> Self {
+        CandidatesFile::Many(Vec::new())
+    }
+}
+
+impl CandidatesFile {
+    /// The candidates in order.
+    pub fn as_slice(&self) -> &[CandidateFile] {
+        match self {
+            CandidatesFile::One(candidate) => std::slice::from_ref(candidate),
+            CandidatesFile::Many(candidates) => candidates,
+        }
+    }
+}
+
+/// A test of a record. All the parts given must hold.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConditionFile {
+    pub path: Option<String>,
+    pub is: Vec<String>,
+    pub starts_with: Vec<String>,
+    pub contains: Vec<String>,
+    pub matches: Option<String>,
+    /// The key is there with any value, `-` and null included.
+    pub logged: Option<bool>,
+    /// A value is there.
+    pub present: Option<bool>,
+    /// Missing, null, or an empty list or object.
+    pub empty: Option<bool>,
+    pub status: Vec<i16>,
+    pub any: Vec<ConditionFile>,
+    pub all: Vec<ConditionFile>,
+    pub not: Option<Box<ConditionFile>>,
+}
+
+/// How a record becomes a row of `requests`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestMap {
+    pub keep: Option<ConditionFile>,
+    pub event_time: CandidatesFile,
+    pub gateway: CandidatesFile,
+    pub request_id: CandidatesFile,
+    pub api: CandidatesFile,
+    pub method: CandidatesFile,
+    pub route: CandidatesFile,
+    pub identity: CandidatesFile,
+    pub credential: CandidatesFile,
+    /// The Authorization value as logged.
+    pub authorization: CandidatesFile,
+    /// API keys as logged: their presence makes the scheme, their value a digest.
+    pub api_key: CandidatesFile,
+    /// A query string or request target that may carry a key.
+    pub query: CandidatesFile,
+    /// Query parameters that carry an API key.
+    pub query_keys: Vec<String>,
+    /// Schemes the log names in its own way, first that holds, before the general rule.
+    pub scheme: Vec<SchemeRule>,
+    /// The log would show an Authorization value, a key or a certificate if there were one.
+    pub shows_authorization: Option<ConditionFile>,
+    /// The log shows headers, so a missing DPoP header means none came.
+    pub shows_headers: Option<ConditionFile>,
+    pub plain_http: Option<ConditionFile>,
+    pub dpop_proof: CandidatesFile,
+    pub certificate: CertificateRule,
+    /// SHA-256 of the peer certificate, in any spelling.
+    pub certificate_sha256: CandidatesFile,
+    /// Claims that the gateway logs itself.
+    pub claims: ClaimsRule,
+    pub scopes: CandidatesFile,
+    pub required_scopes: CandidatesFile,
+    pub token_type: CandidatesFile,
+    pub token_issued_at: CandidatesFile,
+    pub token_expires_at: CandidatesFile,
+    pub status: CandidatesFile,
+    /// `WWW-Authenticate` as sent.
+    pub challenge: CandidatesFile,
+    /// The gateway's own verdict, before the status: first that holds.
+    pub verdict: Vec<VerdictRule>,
+    pub policy: CandidatesFile,
+    pub client_address: CandidatesFile,
+    pub environment: CandidatesFile,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchemeRule {
+    pub when: ConditionFile,
+    pub is: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertificateRule {
+    pub verified: Option<ConditionFile>,
+    pub absent: Option<ConditionFile>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClaimsRule {
+    pub present: Option<ConditionFile>,
+    /// The confirmation claim: an object or JSON in a string.
+    pub cnf: CandidatesFile,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictRule {
+    pub when: ConditionFile,
+    /// Left out: the status decides, and `violation` is only the reason of a blocked call.
+    pub decision: Option<String>,
+    pub violation: Option<String>,
+    /// Only where the decision by status is this.
+    pub on: Option<String>,
+}
+
+/// How a record becomes a row of `identity_events`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityEventMap {
+    pub keep: Option<ConditionFile>,
+    pub provider: Option<String>,
+    pub event_time: CandidatesFile,
+    pub event_id: CandidatesFile,
+    pub event_type: CandidatesFile,
+    pub outcome: CandidatesFile,
+    pub defaults: EventColumns,
+    /// First rule that fits the event.
+    pub action: Vec<ActionRule>,
+    pub actor: CandidatesFile,
+    pub automatic: Option<ConditionFile>,
+    /// Issuance events of this provider state expiries: a secret issued without one never expires.
+    pub states_expiry: bool,
+}
+
+/// Columns that an action rule may fill in its own way.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventColumns {
+    pub identity: Option<CandidatesFile>,
+    pub identity_kind: Option<CandidatesFile>,
+    pub credential: Option<CandidatesFile>,
+    pub credential_kind: Option<CandidatesFile>,
+    pub scopes: Option<CandidatesFile>,
+    pub api: Option<CandidatesFile>,
+    pub issued_at: Option<CandidatesFile>,
+    pub expires_at: Option<CandidatesFile>,
+    pub bound: Option<CandidatesFile>,
+    pub owner: Option<CandidatesFile>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionRule {
+    /// Native event types, `*` for any text.
+    #[serde(default)]
+    pub event: Vec<String>,
+    #[serde(default)]
+    pub when: Option<ConditionFile>,
+    pub is: String,
+    #[serde(default)]
+    pub automatic: Option<bool>,
+    /// Of several events of one credential, the identity is that of its issuance.
+    #[serde(default)]
+    pub identity_of_issuance: bool,
+    #[serde(default)]
+    pub columns: EventColumns,
+}
+
+/// How a record becomes rows of `revocation_tickets`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TicketMap {
+    pub tracker: String,
+    pub keep: Option<ConditionFile>,
+    pub ticket: CandidatesFile,
+    pub updated: CandidatesFile,
+    pub identity: CandidatesFile,
+    pub credential: CandidatesFile,
+    pub severity: CandidatesFile,
+    pub exposed_at: CandidatesFile,
+    pub detected_at: CandidatesFile,
+    pub reported_at: CandidatesFile,
+    pub contained_at: CandidatesFile,
+    pub revoked_at: CandidatesFile,
+    pub closed_at: CandidatesFile,
+    pub status: CandidatesFile,
+    pub resolution: CandidatesFile,
+    pub assignee: CandidatesFile,
+    /// Holds for a ticket that is still open.
+    pub open: Option<ConditionFile>,
+    /// Resolutions that say there was nothing to revoke.
+    pub false_positive: Vec<String>,
+    /// Text in which labelled lines (`Revoked at:`) are looked for: plain, or a document tree.
+    pub text: Option<String>,
+    /// The change history, where a status that means "revoked" gives the claim.
+    pub history: Option<HistoryRule>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryRule {
+    /// List of entries.
+    pub entries: String,
+    /// In an entry: its instant, and its list of changes.
+    pub at: String,
+    pub items: String,
+    /// In a change: which field, and its new value.
+    pub field: String,
+    pub to: String,
+    pub field_is: String,
+}
+
+/// How a record becomes a row of an inventory.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InventoryMap {
+    pub frame: String,
+}
+
+/// Parses and checks a pack's text; the error names the pack.
+pub fn parse_pack(name: &str, text: &str) -> Result<PackFile, String> {
+    let pack: PackFile = toml::from_str(text).map_err(|error| format!("pack {name}: {error}"))?;
+    if pack.request.is_none() && pack.identity_event.is_none() && pack.ticket.is_none() && pack.inventory.is_none() {
+        return Err(format!("pack {name}: feeds no frame"));
+    }
+    Ok(pack)
+}

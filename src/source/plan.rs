@@ -1,0 +1,471 @@
+//! A pack compiled: paths become slots of a field plan, candidates and conditions become small trees over slots.
+
+use crate::record::field::{FieldKind, Fields};
+use crate::record::inventory::Aliases;
+use crate::record::time::{self, Micros, TimeForm};
+use crate::record::token::{self, Digester};
+use crate::record::{route, scope};
+use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile};
+use chrono_tz::Tz;
+use regex::Regex;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// Hands out slots for paths while a pack is compiled.
+#[derive(Default)]
+pub struct Compiler {
+    pub paths: Vec<Vec<String>>,
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone)]
+pub enum Place {
+    Slot(usize),
+    Inside(usize, Vec<Step>),
+    Derived(Derived),
+    Constant(String),
+    Join(Vec<Place>, String),
+}
+
+/// What the token module read from the call's authorization value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Derived {
+    JwtClient,
+    JwtJti,
+    JwtScopes,
+    Token,
+    ApiKey,
+}
+
+/// A step into a list or object.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Key(String),
+    Index(usize),
+    All,
+    Where(String, Vec<String>),
+}
+
+/// One compiled way to fill a column.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    place: Place,
+    when: Option<Condition>,
+    extract: Option<Regex>,
+    change: Option<Box<CandidateDetail>>,
+}
+
+/// A column's candidates, first that gives a value wins.
+#[derive(Debug, Clone, Default)]
+pub struct Candidates(Vec<Candidate>);
+
+/// A compiled test of a record.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    place: Option<Place>,
+    matches: Option<Regex>,
+    file: ConditionFile,
+    any: Vec<Condition>,
+    all: Vec<Condition>,
+    not: Option<Box<Condition>>,
+}
+
+impl Compiler {
+    fn slot(&mut self, keys: Vec<String>) -> usize {
+        match self.paths.iter().position(|path| *path == keys) {
+            Some(slot) => slot,
+            None => {
+                self.paths.push(keys);
+                self.paths.len() - 1
+            }
+        }
+    }
+
+    /// Compiles a path; an error says what is wrong with it.
+    pub fn place(&mut self, path: &str) -> Result<Place, String> {
+        if let Some(name) = path.strip_prefix("@") {
+            match name {
+                "jwt.client" => return Ok(Place::Derived(Derived::JwtClient)),
+                "jwt.jti" => return Ok(Place::Derived(Derived::JwtJti)),
+                "jwt.scopes" => return Ok(Place::Derived(Derived::JwtScopes)),
+                "token" => return Ok(Place::Derived(Derived::Token)),
+                "api_key" => return Ok(Place::Derived(Derived::ApiKey)),
+                _ => {} // a native key such as `@timestamp`
+            }
+        }
+        let mut keys = Vec::new();
+        let mut steps: Vec<Step> = Vec::new();
+        for part in split_path(path) {
+            let (key, bracket) = match part.find('[') {
+                Some(at) => (&part[..at], Some(part[at + 1..].trim_end_matches(']'))),
+                None => (part, None),
+            };
+            if key.is_empty() {
+                return Err(format!("empty key in path `{path}`"));
+            }
+            if steps.is_empty() { keys.push(key.to_string()) } else { steps.push(Step::Key(key.to_string())) }
+            match bracket {
+                None => {}
+                Some("*") => steps.push(Step::All),
+                Some(text) => match (text.parse::<usize>(), text.split_once('=')) {
+                    (Ok(index), _) => steps.push(Step::Index(index)),
+                    (_, Some((key, values))) => steps.push(Step::Where(key.to_string(), values.split('|').map(String::from).collect())),
+                    _ => return Err(format!("unknown step `[{text}]` in path `{path}`")),
+                },
+            }
+        }
+        let slot = self.slot(keys);
+        Ok(if steps.is_empty() { Place::Slot(slot) } else { Place::Inside(slot, steps) })
+    }
+
+    /// Compiles a column's candidates.
+    pub fn candidates(&mut self, file: &CandidatesFile) -> Result<Candidates, String> {
+        file.as_slice().iter().map(|candidate| self.candidate(candidate)).collect::<Result<_, _>>().map(Candidates)
+    }
+
+    fn candidate(&mut self, file: &CandidateFile) -> Result<Candidate, String> {
+        let detail = match file {
+            CandidateFile::Path(path) => return Ok(Candidate { place: self.place(path)?, when: None, extract: None, change: None }),
+            CandidateFile::Detailed(detail) => detail,
+        };
+        let place = if let Some(path) = &detail.path {
+            self.place(path)?
+        } else if let Some(value) = &detail.value {
+            Place::Constant(value.clone())
+        } else if !detail.join.is_empty() {
+            let places = detail.join.iter().map(|path| self.place(path)).collect::<Result<_, _>>()?;
+            Place::Join(places, detail.separator.clone())
+        } else {
+            return Err("a candidate needs `path`, `join` or `value`".into());
+        };
+        let when = detail.when.as_ref().map(|condition| self.condition(condition)).transpose()?;
+        let extract = detail.extract.as_ref().map(|pattern| Regex::new(pattern)).transpose().map_err(|error| error.to_string())?;
+        Ok(Candidate { place, when, extract, change: Some(detail.clone()) })
+    }
+
+    /// Compiles a condition.
+    pub fn condition(&mut self, file: &ConditionFile) -> Result<Condition, String> {
+        let place = file.path.as_ref().map(|path| self.place(path)).transpose()?;
+        let matches = file.matches.as_ref().map(|pattern| Regex::new(pattern)).transpose().map_err(|error| error.to_string())?;
+        let all = file.all.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
+        let any = file.any.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
+        let not = file.not.as_ref().map(|inner| self.condition(inner)).transpose()?.map(Box::new);
+        Ok(Condition { place, matches, file: file.clone(), any, all, not })
+    }
+
+    /// Compiles an optional condition.
+    pub fn optional(&mut self, file: &Option<ConditionFile>) -> Result<Option<Condition>, String> {
+        file.as_ref().map(|condition| self.condition(condition)).transpose()
+    }
+}
+
+/// Splits at dots that stand outside brackets.
+fn split_path(path: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut depth) = (0, 0);
+    for (at, byte) in path.bytes().enumerate() {
+        match byte {
+            b'[' => depth += 1,
+            b']' => depth -= 1,
+            b'.' if depth == 0 => {
+                parts.push(&path[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&path[start..]);
+    parts
+}
+
+/// What the authorization value of a call gave; empty for other records.
+#[derive(Debug, Default)]
+pub struct TokenFacts {
+    pub claims: Option<token::Claims>,
+    /// Reference of a readable token: `jti:…` is left to the pack, this is its digest.
+    pub token_reference: Option<String>,
+    pub api_key_reference: Option<String>,
+}
+
+/// Everything a candidate may look at.
+pub struct Context<'a> {
+    pub fields: Fields<'a>,
+    pub digester: &'a Digester,
+    pub aliases: &'a Aliases,
+    pub zone: Tz,
+    pub token: TokenFacts,
+    pub status: i16,
+    trees: RefCell<BTreeMap<usize, Option<std::rc::Rc<Value>>>>,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(fields: Fields<'a>, digester: &'a Digester, aliases: &'a Aliases, zone: Tz) -> Self {
+        Context { fields, digester, aliases, zone, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
+    }
+
+    fn tree(&self, slot: usize) -> Option<std::rc::Rc<Value>> {
+        self.trees.borrow_mut().entry(slot).or_insert_with(|| self.fields.tree(slot).map(std::rc::Rc::new)).clone()
+    }
+
+    fn text_at(&self, place: &Place) -> Option<Cow<'a, str>> {
+        match place {
+            Place::Slot(slot) => self.fields.text(*slot),
+            Place::Constant(value) => Some(Cow::Owned(value.clone())),
+            Place::Derived(Derived::JwtClient) => self.token.claims.as_ref()?.client.clone().map(Cow::Owned),
+            Place::Derived(Derived::JwtJti) => self.token.claims.as_ref()?.jti.clone().map(Cow::Owned),
+            Place::Derived(Derived::Token) => self.token.token_reference.clone().map(Cow::Owned),
+            Place::Derived(Derived::ApiKey) => self.token.api_key_reference.clone().map(Cow::Owned),
+            Place::Derived(Derived::JwtScopes) => None,
+            Place::Inside(slot, steps) => {
+                let tree = self.tree(*slot)?;
+                let found = step_into(&tree, steps);
+                found.into_iter().find_map(scalar_text).map(Cow::Owned)
+            }
+            Place::Join(places, separator) => {
+                let first = self.text_at(places.first()?)?;
+                let rest = places[1..].iter().filter_map(|place| self.text_at(place));
+                Some(Cow::Owned(rest.fold(first.into_owned(), |all, part| all + separator + &part)))
+            }
+        }
+    }
+
+    /// All texts at a place: every element of a list, each split at blanks and commas by the caller.
+    fn texts_at(&self, place: &Place) -> Option<Vec<String>> {
+        match place {
+            Place::Derived(Derived::JwtScopes) => self.token.claims.as_ref()?.scopes.clone(),
+            Place::Inside(slot, steps) => {
+                let tree = self.tree(*slot)?;
+                let texts: Vec<String> = step_into(&tree, steps).into_iter().flat_map(list_texts).collect();
+                (!texts.is_empty()).then_some(texts)
+            }
+            Place::Slot(slot) if self.fields.kind(*slot) == FieldKind::Array => {
+                let tree = self.tree(*slot)?;
+                Some(list_texts(&tree))
+            }
+            other => self.text_at(other).map(|text| vec![text.into_owned()]),
+        }
+    }
+
+    /// The tree at a path's slot, for the few rules that read documents.
+    pub fn document(&self, place: &Place) -> Option<std::rc::Rc<Value>> {
+        match place {
+            Place::Slot(slot) => self.tree(*slot),
+            _ => None,
+        }
+    }
+
+    fn is_logged(&self, place: &Place) -> bool {
+        match place {
+            Place::Slot(slot) => self.fields.kind(*slot) != FieldKind::Missing,
+            other => self.text_at(other).is_some(),
+        }
+    }
+
+    fn is_empty(&self, place: &Place) -> bool {
+        let Place::Slot(slot) = place else { return self.text_at(place).is_none() };
+        match self.fields.kind(*slot) {
+            FieldKind::Missing | FieldKind::Null => true,
+            FieldKind::Object | FieldKind::Array => {
+                let raw = self.fields.raw(*slot);
+                raw[1..raw.len() - 1].iter().all(u8::is_ascii_whitespace)
+            }
+            _ => self.fields.text(*slot).is_none(),
+        }
+    }
+}
+
+fn step_into<'v>(value: &'v Value, steps: &[Step]) -> Vec<&'v Value> {
+    let Some((step, rest)) = steps.split_first() else { return vec![value] };
+    match step {
+        Step::Key(key) => value.get(key).map_or_else(Vec::new, |inner| step_into(inner, rest)),
+        Step::Index(index) => value.get(index).map_or_else(Vec::new, |inner| step_into(inner, rest)),
+        Step::All => match value {
+            Value::Array(items) => items.iter().flat_map(|item| step_into(item, rest)).collect(),
+            _ => Vec::new(),
+        },
+        Step::Where(key, wanted) => {
+            let Value::Array(items) = value else { return Vec::new() };
+            wanted
+                .iter()
+                .flat_map(|wanted| items.iter().filter(move |item| item.get(key).and_then(Value::as_str) == Some(wanted)))
+                .flat_map(|item| step_into(item, rest))
+                .collect()
+        }
+    }
+}
+
+fn scalar_text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        _ => return None,
+    };
+    (!crate::record::field::is_absent(&text)).then_some(text)
+}
+
+fn list_texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(scalar_text).collect(),
+        other => scalar_text(other).into_iter().collect(),
+    }
+}
+
+impl Candidates {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first candidate's value as text.
+    pub fn text<'a>(&self, context: &Context<'a>) -> Option<Cow<'a, str>> {
+        self.0.iter().find_map(|candidate| candidate.text(context))
+    }
+
+    /// The first candidate's raw text, without changes: for secrets, which stay inside the record module.
+    pub fn owned(&self, context: &Context<'_>) -> Option<String> {
+        self.text(context).map(Cow::into_owned)
+    }
+
+    /// The first candidate's value as a scope list: sorted, distinct.
+    pub fn scopes(&self, context: &Context<'_>) -> Option<Vec<String>> {
+        self.0.iter().filter(|candidate| candidate.holds(context)).find_map(|candidate| {
+            let texts = context.texts_at(&candidate.place)?;
+            Some(scope::normalise(texts.iter().flat_map(|text| scope::split(text))))
+        })
+    }
+
+    /// All values of the first candidate that has any, each with its changes made.
+    pub fn texts(&self, context: &Context<'_>) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|candidate| candidate.holds(context))
+            .find_map(|candidate| {
+                let texts = context.texts_at(&candidate.place)?;
+                let changed: Vec<String> = texts
+                    .into_iter()
+                    .filter_map(|text| candidate.changed(Cow::Owned(text), context).map(Cow::into_owned))
+                    .collect();
+                (!changed.is_empty()).then_some(changed)
+            })
+            .unwrap_or_default()
+    }
+
+    /// The first candidate that is present as an instant: `Ok(None)` when none is there, `Err` with the text when it is
+    /// there and no instant.
+    pub fn instant(&self, context: &Context<'_>) -> Result<Option<Micros>, String> {
+        for candidate in &self.0 {
+            if let Some(text) = candidate.text(context) {
+                let form = candidate.change.as_ref().and_then(|change| change.form).unwrap_or(TimeForm::Iso);
+                return time::parse(&text, form, context.zone).map(Some).ok_or_else(|| text.into_owned());
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Candidate {
+    fn holds(&self, context: &Context<'_>) -> bool {
+        self.when.as_ref().is_none_or(|condition| condition.holds(context))
+    }
+
+    fn text<'a>(&self, context: &Context<'a>) -> Option<Cow<'a, str>> {
+        if !self.holds(context) {
+            return None;
+        }
+        self.changed(context.text_at(&self.place)?, context)
+    }
+
+    fn changed<'a>(&self, text: Cow<'a, str>, context: &Context<'_>) -> Option<Cow<'a, str>> {
+        let Some(change) = &self.change else { return Some(text) };
+        let mut text = text;
+        if let Some(start) = &change.starts_with
+            && !text.starts_with(start.as_str())
+        {
+            return None;
+        }
+        if let Some(marker) = &change.after {
+            text = Cow::Owned(value_after(&text, marker)?);
+        }
+        if let Some(pattern) = &self.extract {
+            let captures = pattern.captures(&text)?;
+            let mut out = String::new();
+            captures.expand(change.format.as_deref().unwrap_or("$1"), &mut out);
+            text = Cow::Owned(out);
+        }
+        if !change.map.is_empty() {
+            text = Cow::Owned(change.map.get(text.as_ref())?.clone());
+        }
+        if change.template {
+            let mut out = String::with_capacity(text.len());
+            route::template_into(&text, &mut out);
+            text = Cow::Owned(out);
+        }
+        if change.lower {
+            text = Cow::Owned(text.to_lowercase());
+        }
+        if change.upper {
+            text = Cow::Owned(text.to_uppercase());
+        }
+        if change.token_digest {
+            text = Cow::Owned(context.digester.reference_of_digest(&token::digest_of_base64(&text)?));
+        }
+        if change.secret {
+            if token::is_masked(&text) {
+                return None;
+            }
+            text = Cow::Owned(context.digester.reference(text.as_bytes()));
+        }
+        if change.certificate {
+            text = Cow::Owned(token::certificate_reference(&text)?);
+        }
+        if !change.prefix.is_empty() {
+            text = Cow::Owned(format!("{}{text}", change.prefix));
+        }
+        if change.alias_only && !context.aliases.contains(&text) {
+            return None;
+        }
+        Some(text)
+    }
+}
+
+/// `Hash=abc;…` -> `abc`.
+fn value_after(text: &str, marker: &str) -> Option<String> {
+    let rest = &text[text.find(marker)? + marker.len()..];
+    let value = rest.trim_start_matches('"').split([';', ',', '"', ' ']).next()?;
+    (!value.is_empty()).then(|| value.to_string())
+}
+
+impl Condition {
+    /// True when every part that was given holds.
+    pub fn holds(&self, context: &Context<'_>) -> bool {
+        (self.file.status.is_empty() || self.file.status.contains(&context.status))
+            && self.place.as_ref().is_none_or(|place| self.place_holds(place, context))
+            && (self.any.is_empty() || self.any.iter().any(|inner| inner.holds(context)))
+            && self.all.iter().all(|inner| inner.holds(context))
+            && self.not.as_ref().is_none_or(|inner| !inner.holds(context))
+    }
+
+    fn place_holds(&self, place: &Place, context: &Context<'_>) -> bool {
+        let file = &self.file;
+        if file.logged.is_some_and(|wanted| context.is_logged(place) != wanted) {
+            return false;
+        }
+        if file.empty.is_some_and(|wanted| context.is_empty(place) != wanted) {
+            return false;
+        }
+        if file.present.is_none() && file.is.is_empty() && file.starts_with.is_empty() && file.contains.is_empty() && self.matches.is_none() {
+            return true;
+        }
+        let texts = context.texts_at(place).unwrap_or_default();
+        if file.present.is_some_and(|wanted| texts.is_empty() == wanted) {
+            return false;
+        }
+        let some = |test: &dyn Fn(&str) -> bool| texts.iter().any(|text| test(text));
+        (file.is.is_empty() || some(&|text| file.is.iter().any(|wanted| wanted == text)))
+            && (file.starts_with.is_empty() || some(&|text| file.starts_with.iter().any(|start| text.starts_with(start.as_str()))))
+            && (file.contains.is_empty() || some(&|text| file.contains.iter().any(|part| text.contains(part.as_str()))))
+            && self.matches.as_ref().is_none_or(|pattern| some(&|text| pattern.is_match(text)))
+    }
+}

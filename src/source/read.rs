@@ -1,0 +1,463 @@
+//! Reads all files in one streaming pass: workers take chunks, parse them and keep their rows; a ledger counts every record.
+//!
+//! Inventories come first, because other records are read with them (aliases, required scopes). A worker prefers a file
+//! that nobody else is reading, so that decompression of one file overlaps with parsing of another.
+
+use crate::frame::requests::RequestStore;
+use crate::record::identity_event::IdentityEventRow;
+use crate::record::inventory::{Aliases, Inventory};
+use crate::record::request::SourceSettings;
+use crate::record::revocation_ticket::{TicketRow, TicketSettings};
+use crate::record::time::day_of;
+use crate::record::token::Digester;
+use crate::source::chunk::{Chunk, ChunkReader};
+use crate::source::decode::json::JsonReader;
+use crate::source::detect::{Detected, HEAD_BYTES, detect};
+use crate::source::library::{Library, Pack};
+use crate::source::open;
+use crate::source::pack::PackKind;
+use crate::source::plan::Context;
+use chrono_tz::Tz;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A record that gave no row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reject {
+    pub file: u32,
+    pub record: u64,
+    pub byte_offset: u64,
+    pub reason: &'static str,
+    /// The record's text, kept only on request; it may hold secrets.
+    pub raw: Option<String>,
+}
+
+/// Records of one file and day (`None`: the record has no readable instant).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub records: u64,
+    pub rows: u64,
+    pub duplicates: u64,
+    pub skipped: u64,
+    pub rejects: u64,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileState {
+    Read,
+    Empty,
+    Unknown(String),
+    Tie(Vec<String>),
+    /// Opening or reading failed; what was read before that counts.
+    Failed(String),
+}
+
+/// A file of the run.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// As given, relative where it was given so.
+    pub path: PathBuf,
+    /// Index of its pack in the library.
+    pub pack: Option<usize>,
+    pub state: FileState,
+    pub bytes: u64,
+}
+
+/// A row with its provenance.
+#[derive(Debug, Clone)]
+pub struct From<T> {
+    pub file: u32,
+    pub record: u64,
+    pub row: T,
+}
+
+/// Everything that was read.
+#[derive(Default)]
+pub struct Evidence {
+    pub files: Vec<SourceFile>,
+    pub requests: Vec<RequestStore>,
+    pub events: Vec<From<IdentityEventRow>>,
+    pub tickets: Vec<From<TicketRow>>,
+    pub inventory: Inventory,
+    /// Keys of the inventory entries read so far.
+    pub inventory_keys: std::collections::HashSet<String>,
+    pub aliases: Aliases,
+    pub rejects: Vec<Reject>,
+    /// (file, day) -> counts; duplicates are found later.
+    pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
+}
+
+/// How to read.
+pub struct ReadSettings {
+    pub threads: usize,
+    pub digester: Digester,
+    pub tickets: TicketSettings,
+    /// By pack id.
+    pub sources: HashMap<String, SourceSettings>,
+    /// By pack id: zone of instants without offset.
+    pub zones: HashMap<String, Tz>,
+    /// Read every file as this pack instead of detecting it.
+    pub pack: Option<usize>,
+    pub keep_raw: bool,
+}
+
+/// What a progress bar shows, and the wish to stop.
+#[derive(Default)]
+pub struct Progress {
+    pub bytes: Arc<AtomicU64>,
+    pub total_bytes: AtomicU64,
+    pub records: AtomicU64,
+    pub rejects: AtomicU64,
+    pub files: AtomicUsize,
+    pub total_files: AtomicUsize,
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Reads all files. Bad records and bad files are in the result; nothing fails.
+pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, progress: &Progress) -> Evidence {
+    let (mut files, framings): (Vec<SourceFile>, Vec<_>) = paths.iter().map(|path| detect_file(path, library, settings)).unzip();
+    progress.total_files.store(files.len(), Ordering::Relaxed);
+    progress.total_bytes.store(files.iter().filter(|file| file.pack.is_some()).map(|file| file.bytes).sum(), Ordering::Relaxed);
+    let mut evidence = Evidence::default();
+    for (index, file) in files.iter_mut().enumerate() {
+        if file.pack.is_some_and(|pack| library.packs[pack].file.kind == PackKind::Inventory && library.packs[pack].file.inventory.is_some()) {
+            super::inventory::read_inventory(index as u32, file, library, settings, &mut evidence);
+        }
+    }
+    evidence.inventory.normalise();
+    evidence.aliases = Aliases::new(&evidence.inventory.identities);
+    let shared = Shared {
+        library,
+        settings,
+        progress,
+        aliases: &evidence.aliases,
+        files: &files,
+        framings: &framings,
+        next_file: AtomicUsize::new(0),
+        active: Mutex::new(Vec::new()),
+        failures: Mutex::new(Vec::new()),
+    };
+    let parts: Vec<Part> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..settings.threads.max(1)).map(|_| scope.spawn(|| Worker::new(&shared).run())).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    let failures = std::mem::take(&mut *shared.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    for (index, failure) in failures {
+        files[index].state = FileState::Failed(failure);
+    }
+    evidence.files = files;
+    evidence.absorb(parts);
+    evidence
+}
+
+/// Finds out what a file is, from its first bytes.
+fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<crate::source::chunk::Framing>) {
+    let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let mut file = SourceFile { path: path.to_path_buf(), pack: None, state: FileState::Read, bytes };
+    let head = open::open(path, &Arc::default()).and_then(|source| read_head(source.reader));
+    let (head, is_whole) = match head {
+        Ok(head) => head,
+        Err(error) => {
+            file.state = FileState::Failed(error.to_string());
+            return (file, None);
+        }
+    };
+    match detect(library, &head, is_whole) {
+        Detected::Pack { pack, framing } => {
+            file.pack = Some(settings.pack.unwrap_or(pack));
+            return (file, Some(framing));
+        }
+        Detected::Empty => file.state = FileState::Empty,
+        Detected::Unknown(why) => file.state = FileState::Unknown(why),
+        Detected::Tie(packs) => file.state = FileState::Tie(packs),
+    }
+    (file, None)
+}
+
+/// The first bytes of a source, and whether they are all of it. A broken archive gives what could be read.
+fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut head = Vec::new();
+    match reader.take(HEAD_BYTES as u64).read_to_end(&mut head) {
+        Err(error) if head.is_empty() => Err(error),
+        _ => {
+            let is_whole = head.len() < HEAD_BYTES;
+            Ok((head, is_whole))
+        }
+    }
+}
+
+struct Shared<'a> {
+    library: &'a Library,
+    settings: &'a ReadSettings,
+    progress: &'a Progress,
+    aliases: &'a Aliases,
+    files: &'a [SourceFile],
+    framings: &'a [Option<crate::source::chunk::Framing>],
+    next_file: AtomicUsize,
+    active: Mutex<Vec<Arc<ActiveFile>>>,
+    failures: Mutex<Vec<(usize, String)>>,
+}
+
+/// A file that is being read.
+struct ActiveFile {
+    index: usize,
+    /// `None` once the file has ended.
+    reader: Mutex<Option<ChunkReader>>,
+}
+
+impl Shared<'_> {
+    fn active(&self) -> Vec<Arc<ActiveFile>> {
+        self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// The next chunk of any file, `None` when all have ended.
+    fn next_chunk(&self) -> Option<(usize, Chunk)> {
+        loop {
+            if self.progress.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            // A file that nobody is reading just now.
+            for file in self.active() {
+                if let Ok(mut reader) = file.reader.try_lock()
+                    && let Some(chunk) = self.read(file.index, &mut reader)
+                {
+                    return Some((file.index, chunk));
+                }
+            }
+            if self.open_next_file() {
+                continue;
+            }
+            // Only files that others are reading are left: wait for one of them.
+            let waiting = self.active();
+            let file = waiting.first()?;
+            let mut reader = file.reader.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            if let Some(chunk) = self.read(file.index, &mut reader) {
+                return Some((file.index, chunk));
+            }
+        }
+    }
+
+    fn read(&self, index: usize, reader: &mut Option<ChunkReader>) -> Option<Chunk> {
+        let open = reader.as_mut()?;
+        let chunk = match open.next_chunk() {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                self.fail(index, error.to_string());
+                open.take_rest()
+            }
+        };
+        if chunk.is_none() {
+            *reader = None;
+            self.progress.files.fetch_add(1, Ordering::Relaxed);
+            self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|file| file.index != index);
+        }
+        chunk
+    }
+
+    fn fail(&self, index: usize, error: String) {
+        self.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((index, error));
+    }
+
+    /// Opens the next file that is not an inventory; false when there is none.
+    fn open_next_file(&self) -> bool {
+        loop {
+            let index = self.next_file.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = self.files.get(index) else { return false };
+            let (Some(pack), Some(framing)) = (file.pack, &self.framings[index]) else { continue };
+            if self.library.packs[pack].file.kind == PackKind::Inventory {
+                continue;
+            }
+            let reader = match open::open(&file.path, &self.progress.bytes).and_then(|source| start(source.reader, framing.clone())) {
+                Ok(reader) => reader,
+                Err(error) => {
+                    self.fail(index, error.to_string());
+                    continue;
+                }
+            };
+            let active = Arc::new(ActiveFile { index, reader: Mutex::new(Some(reader)) });
+            self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(active);
+            return true;
+        }
+    }
+}
+
+/// A chunk reader over a source whose byte order mark, if any, is passed over.
+fn start(mut reader: Box<dyn Read + Send>, framing: crate::source::chunk::Framing) -> std::io::Result<ChunkReader> {
+    let mut head = Vec::new();
+    reader.by_ref().take(3).read_to_end(&mut head)?;
+    Ok(ChunkReader::new(reader, framing, head))
+}
+
+/// What one worker read.
+#[derive(Default)]
+struct Part {
+    requests: RequestStore,
+    events: Vec<From<IdentityEventRow>>,
+    tickets: Vec<From<TicketRow>>,
+    rejects: Vec<Reject>,
+    ledger: HashMap<(u32, Option<i64>), Counts>,
+}
+
+struct Worker<'a> {
+    shared: &'a Shared<'a>,
+    readers: Vec<Option<JsonReader>>,
+    part: Part,
+}
+
+impl<'a> Worker<'a> {
+    fn new(shared: &'a Shared<'a>) -> Self {
+        let readers = shared.library.packs.iter().map(|_| None).collect();
+        Worker { shared, readers, part: Part::default() }
+    }
+
+    fn run(mut self) -> Part {
+        while let Some((index, chunk)) = self.shared.next_chunk() {
+            self.read_chunk(index, &chunk);
+        }
+        self.part
+    }
+
+    fn read_chunk(&mut self, index: usize, chunk: &Chunk) {
+        let Some(pack_index) = self.shared.files[index].pack else { return };
+        let pack = &self.shared.library.packs[pack_index];
+        let mut reader = self.readers[pack_index].take().unwrap_or_else(|| JsonReader::new(&pack.plan));
+        let is_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
+        let (mut records, rejects) = (0, self.part.rejects.len());
+        let mut one = |number: u64, start: usize, end: usize, problem: Option<&'static str>| {
+            records += 1;
+            let place = Place { file: index as u32, record: number, offset: chunk.offset + start as u64 };
+            self.part.read_record(self.shared, pack, &mut reader, &chunk.bytes[start..end], place, is_utf8, problem);
+        };
+        match &chunk.elements {
+            Some(elements) => {
+                for (i, element) in elements.iter().enumerate() {
+                    one(chunk.first_record + i as u64, element.start, element.end, element.problem);
+                }
+            }
+            None => each_line(&chunk.bytes, |line, start, end| one(chunk.first_record + line, start, end, None)),
+        }
+        self.readers[pack_index] = Some(reader);
+        self.shared.progress.records.fetch_add(records, Ordering::Relaxed);
+        self.shared.progress.rejects.fetch_add((self.part.rejects.len() - rejects) as u64, Ordering::Relaxed);
+    }
+}
+
+/// Calls `visit(line number from 0, start, end)` for each line that is not blank; a carriage return at its end is left off.
+fn each_line(bytes: &[u8], mut visit: impl FnMut(u64, usize, usize)) {
+    let (mut start, mut line) = (0, 0);
+    while start < bytes.len() {
+        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+        let mut text_end = end;
+        while text_end > start && matches!(bytes[text_end - 1], b'\r' | b' ' | b'\t') {
+            text_end -= 1;
+        }
+        if text_end > start {
+            visit(line, start, text_end);
+        }
+        start = end + 1;
+        line += 1;
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    file: u32,
+    record: u64,
+    offset: u64,
+}
+
+impl Part {
+    /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
+    #[allow(clippy::too_many_arguments)]
+    fn read_record(
+        &mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut JsonReader, bytes: &[u8], place: Place, is_utf8: bool, problem: Option<&'static str>,
+    ) {
+        let outcome = match problem {
+            Some(reason) => Err(reason),
+            None if !is_utf8 && simdutf8::basic::from_utf8(bytes).is_err() => Err("invalid_utf8"),
+            None => self.rows_of(shared, pack, reader, bytes, place),
+        };
+        match outcome {
+            Ok(None) => self.count(place.file, None, |counts| counts.skipped += 1),
+            Ok(Some(day)) => self.count(place.file, Some(day), |counts| counts.rows += 1),
+            Err(reason) => {
+                let raw = shared.settings.keep_raw.then(|| String::from_utf8_lossy(bytes).into_owned());
+                self.rejects.push(Reject { file: place.file, record: place.record, byte_offset: place.offset, reason, raw });
+                self.count(place.file, None, |counts| counts.rejects += 1);
+            }
+        }
+    }
+
+    fn count(&mut self, file: u32, day: Option<i64>, add: impl FnOnce(&mut Counts)) {
+        let counts = self.ledger.entry((file, day)).or_default();
+        counts.records += 1;
+        add(counts);
+    }
+
+    /// The day of the rows that a record gave, `None` if it was of no interest.
+    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut JsonReader, bytes: &[u8], place: Place) -> Result<Option<i64>, &'static str> {
+        let fields = reader.read(&pack.plan, bytes).map_err(|error| error.reason())?;
+        let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
+        let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
+        let event = match &pack.identity_event {
+            Some(plan) if plan.wants(&context) => Some(plan.row(&context)?),
+            _ => None,
+        };
+        let ticket = match &pack.ticket {
+            Some(plan) if plan.wants(&context) => Some(plan.row(&context, &shared.settings.tickets)?),
+            _ => None,
+        };
+        let mut day = None;
+        if let Some(plan) = &pack.request
+            && plan.wants(&context)
+        {
+            let settings = shared.settings.sources.get(pack.id()).copied().unwrap_or_default();
+            let row = plan.row(&mut context, settings)?;
+            day = Some(day_of(row.event_us));
+            self.requests.push(&row, place.file, place.record);
+        }
+        if let Some(row) = event {
+            day = Some(day_of(row.event_us));
+            self.events.push(From { file: place.file, record: place.record, row });
+        }
+        if let Some(row) = ticket {
+            day = Some(day_of(row.reported_us));
+            self.tickets.push(From { file: place.file, record: place.record, row });
+        }
+        Ok(day)
+    }
+}
+
+impl Evidence {
+    /// Joins what the workers read, in an order that does not depend on who read what.
+    fn absorb(&mut self, parts: Vec<Part>) {
+        for part in parts {
+            self.requests.push(part.requests);
+            self.events.extend(part.events);
+            self.tickets.extend(part.tickets);
+            self.rejects.extend(part.rejects);
+            for (key, counts) in part.ledger {
+                let sum = self.ledger.entry(key).or_default();
+                sum.records += counts.records;
+                sum.rows += counts.rows;
+                sum.skipped += counts.skipped;
+                sum.rejects += counts.rejects;
+            }
+        }
+        self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record));
+        self.tickets.sort_by_key(|ticket| (ticket.file, ticket.record));
+        self.rejects.sort();
+    }
+
+    /// Moves a record from rows to duplicates in the ledger.
+    pub fn count_duplicate(&mut self, file: u32, day: i64) {
+        if let Some(counts) = self.ledger.get_mut(&(file, Some(day))) {
+            counts.rows -= 1;
+            counts.duplicates += 1;
+        }
+    }
+}
