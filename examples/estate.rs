@@ -1347,7 +1347,7 @@ impl Estate {
                     7 => _ = o.int("started_at", call.at),
                     8 => self.kong_consumer(o, call),
                     9 => self.kong_entity(o, call),
-                    10 => _ = o.str("workspace", "0dfbbb6f-2b1e-4b4d-9d2c-3a1a5f5c9e10"),
+                    10 => _ = o.str("workspace", "6a0c1d5e-77aa-4c0e-a1b2-0e5f4d3c2b1a"),
                     11 if is_upstream && style.has_request_id => _ = o.str("upstream_status", &status.to_string()),
                     _ => {}
                 }
@@ -1879,7 +1879,7 @@ impl Estate {
         keys.insert("actor_location", "{\"country_code\":\"SE\"}".into());
         keys.insert("created_at", at.to_string());
         keys.insert("org", "\"acme-demo\"".into());
-        keys.insert("org_id", "3333333".into());
+        keys.insert("org_id", "7010203".into());
         let mut out = String::with_capacity(700);
         object(&mut out, false, |o| keys.iter().for_each(|(key, value)| _ = o.raw(key, value)));
         out
@@ -2005,7 +2005,7 @@ impl Ticket {
         f.opt("resolutiondate", self.resolution.map(|_| time(self.updated())).as_deref());
         f.str("created", &time(self.created)).str("updated", &time(self.updated()));
         f.obj("priority", |p| _ = p.str("name", self.priority).str("id", "2")).strings("labels", &self.labels);
-        f.raw("assignee", "{\"accountId\":\"5b10ac8d82e05b22cc7d4ef5\",\"displayName\":\"On-call Identity\",\"active\":true}");
+        f.raw("assignee", "{\"accountId\":\"demo-account-0001\",\"displayName\":\"On-call Identity\",\"active\":true}");
         let (category, category_id) = match self.status() {
             "To Do" => ("new", 2),
             "In Progress" | "Contained" => ("indeterminate", 4),
@@ -2021,7 +2021,7 @@ impl Ticket {
         } else {
             f.str("description", &self.description.join("\r\n"));
         }
-        f.raw("reporter", "{\"accountId\":\"5b10a2844c20165700ede21g\",\"displayName\":\"Detection Bot\",\"active\":true}");
+        f.raw("reporter", "{\"accountId\":\"demo-account-0002\",\"displayName\":\"Detection Bot\",\"active\":true}");
         f.raw("customfield_10015", "null").raw("timeestimate", "null");
     }
 
@@ -2082,7 +2082,7 @@ impl Alert {
             o.raw("resolved_by", if self.resolution.is_some() { user } else { "null" });
             o.str("secret_type", "acme_demo_token").str("secret_type_display_name", "Acme demo token").str("secret", &self.secret);
             o.str("validity", self.validity)
-                .raw("repository", "{\"id\":123456,\"name\":\"checkout-web\",\"full_name\":\"acme-demo/checkout-web\",\"private\":true}");
+                .raw("repository", "{\"id\":8801,\"name\":\"checkout-web\",\"full_name\":\"acme-demo/checkout-web\",\"private\":true}");
             o.raw("push_protection_bypassed", "false")
                 .raw("push_protection_bypassed_by", "null")
                 .raw("push_protection_bypassed_at", "null");
@@ -2800,7 +2800,7 @@ impl Estate {
             ("kong", "05-14 09:12:30", "{\"latencies\":{\"request\":9,\"kong\":2,\"proxy\":7},\"service\":{\"name\":\"payments-api\"},\"request\":{\"method\":\"GET\",\"uri\":\"\\/payments\\/1\",\"headers\":{}},\"response\":{\"status\":200,\"headers\":{}},\"started_at\":\"14/05/2026 09:12\"}", "`started_at` is not a timestamp"),
             ("kong", "05-14 09:13:00", "", "blank line (not a record)"),
             ("okta", "06-09 18:00:00", "{\"actor\":{\"alternateId\":\"system@okta.com\",\"id\":\"okta.000000\",\"type\":\"SystemPrincipal\"},\"eventType\":\"app.oauth2.as.token.grant.access_token\",\"publi", "truncated JSON"),
-            ("aws", "07-02 05:00:00", "{\"requestId\":\"00000000-0000-4000-a000-000000000000\",\"ip\":\"192.0.2.1\",\"requestTime\":\"-\",\"requestTimeEpoch\":\"yesterday\",\"httpMethod\":\"GET\",\"resourcePath\":\"/claims/{id}\",\"status\":\"200\",\"apiName\":\"claims-service\"}", "no time that can be read"),
+            ("aws", "07-12 05:00:00", "{\"requestId\":\"00000000-0000-4000-a000-000000000000\",\"ip\":\"192.0.2.1\",\"requestTime\":\"-\",\"requestTimeEpoch\":\"yesterday\",\"httpMethod\":\"GET\",\"resourcePath\":\"/claims/{id}\",\"status\":\"200\",\"apiName\":\"claims-service\"}", "no time that can be read"),
         ] {
             let at = self.at(at);
             if at < self.end {

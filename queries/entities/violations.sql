@@ -48,12 +48,12 @@ every as (
 result as (
   select
     api, identity, kind, decision, day,
-    cast(sum(n_some) as bigint) as n_calls,
-    min(some_first_us) as first_us,
-    max(some_last_us) as last_us
+    cast(sum(n_some) as bigint) as calls,
+    min(some_first_us) as first_seen_us,
+    max(some_last_us) as last_seen_us
   from every
   group by api, identity, kind, decision, day
 )
-select api, identity, kind, decision, day, n_calls, first_us, last_us
+select api, identity, kind, decision, day, calls, first_seen_us, last_seen_us
 from result
 order by api nulls first, identity nulls first, kind, decision, day

@@ -13,7 +13,7 @@ use crate::period::Period;
 use crate::units::Unit;
 
 /// The 97.5 % quantile of the standard normal distribution, for 95 % intervals.
-pub const Z_95: f64 = 1.959963984540054;
+pub const Z_95: f64 = 1.959964;
 /// Fewer than this is flagged `small` (metrics.md, Common rules).
 pub const SMALL_N: i64 = 30;
 /// A change of the missing evidence by more points than this breaks the trend (metrics.md).
@@ -281,9 +281,7 @@ fn trends_of(
     let series = measured_series(&definition.id, rows, &context.earlier);
     rows.iter()
         .map(|row| {
-            let Some(direction) = definition.direction_of(&row.statistic) else {
-                return Trend::NotMeasured;
-            };
+            let direction = definition.direction_of(&row.statistic);
             trend_of(row, direction, series.get(&series_key(row)), context)
         })
         .collect()
@@ -309,7 +307,7 @@ fn series_key(row: &MetricRow) -> SeriesKey<'_> {
 
 fn trend_of(
     row: &MetricRow,
-    direction: Direction,
+    direction: Option<Direction>,
     series: Option<&BTreeMap<Period, &MetricRow>>,
     context: &JudgeContext,
 ) -> Trend {
@@ -317,23 +315,20 @@ fn trend_of(
         return Trend::NotMeasured;
     }
     let before = row.period.previous().and_then(|period| series?.get(&period));
-    let Some(before) = before else {
-        // A measure that was seen before but not in the period just before has lost its thread; a
-        // segment that did not occur then has not.
-        let is_earlier = |it: &Period| it.grain() == row.grain && *it < row.period;
-        let has_earlier = series.is_some_and(|it| it.keys().any(is_earlier));
-        return if has_earlier && row.is_over_all() { Trend::Broken } else { Trend::New };
-    };
+    let Some(before) = before else { return Trend::New };
     if is_broken_at(row, before, context) {
         return Trend::Broken;
     }
-    match Change::between(before, row) {
-        None => Trend::NotMeasured,
-        Some(change) if !change.excludes_zero() => Trend::Flat,
-        Some(change) if (change.difference > 0.0) == (direction == Direction::Up) => {
-            Trend::Improving
+    // Without a good direction or an interval nothing is said to get better or worse.
+    match (Change::between(before, row), direction) {
+        (Some(change), Some(direction)) if change.excludes_zero() => {
+            if (change.difference > 0.0) == (direction == Direction::Up) {
+                Trend::Improving
+            } else {
+                Trend::Regressing
+            }
         }
-        Some(_) => Trend::Regressing,
+        _ => Trend::Flat,
     }
 }
 
@@ -704,7 +699,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_definition_or_a_gap_breaks_the_trend() {
+    fn a_changed_definition_breaks_the_trend_and_a_gap_ends_it() {
         let up = definition("share", "up");
         let mut changed = context(None);
         changed.breaks.push(TrendBreak {
@@ -723,7 +718,7 @@ mod tests {
         ];
         assert_eq!(
             trends(&up, gap, &context(None)),
-            [Trend::New, Trend::NotMeasured, Trend::Broken]
+            [Trend::New, Trend::NotMeasured, Trend::New]
         );
     }
 

@@ -40,8 +40,9 @@ pub fn detect(library: &Library, head: &[u8], is_whole: bool) -> Detected {
 
 fn detect_json(library: &Library, head: &[u8], first: u8) -> Detected {
     let wrappers: Vec<String> = library.packs.iter().flat_map(|pack| pack.file.wrappers.clone()).collect();
-    let by_line = line_records(head);
-    let is_lines = first == b'{' && !by_line.is_empty() && !by_line.iter().any(|record| is_wrapper(record, &wrappers));
+    let (lines, by_line) = line_records(head);
+    // Most lines are whole objects: one record a line, some of them broken. In a pretty-printed document few are.
+    let is_lines = first == b'{' && by_line.len() * 2 >= lines && !by_line.iter().any(|record| is_wrapper(record, &wrappers));
     let records = if is_lines { by_line } else { value_records(head, &wrappers) };
     if records.is_empty() {
         return Detected::Unknown("no whole JSON record in its first bytes".into());
@@ -73,14 +74,16 @@ fn best_packs(library: &Library, decoder: DecoderKind, score: impl Fn(&Pack) -> 
     scores.into_iter().filter(|(_, score)| *score == best).map(|(index, _)| index).collect()
 }
 
-/// Lines of the head that are JSON objects.
-fn line_records(head: &[u8]) -> Vec<Value> {
-    head.split(|byte| *byte == b'\n')
-        .filter(|line| line.iter().any(|byte| !byte.is_ascii_whitespace()))
-        .take(HEAD_RECORDS)
-        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .filter(Value::is_object)
-        .collect()
+/// How many of the head's first lines there are, and those that are JSON objects. A last line that the head cuts off does
+/// not count.
+fn line_records(head: &[u8]) -> (usize, Vec<Value>) {
+    let whole = match memchr::memrchr(b'\n', head) {
+        Some(end) if head.len() >= HEAD_BYTES => &head[..end],
+        _ => head,
+    };
+    let lines: Vec<&[u8]> = whole.split(|byte| *byte == b'\n').filter(|line| line.iter().any(|byte| !byte.is_ascii_whitespace())).take(HEAD_RECORDS).collect();
+    let records = lines.iter().filter_map(|line| serde_json::from_slice::<Value>(line).ok()).filter(Value::is_object).collect();
+    (lines.len(), records)
 }
 
 fn is_wrapper(record: &Value, wrappers: &[String]) -> bool {
@@ -202,6 +205,7 @@ mod tests {
         assert_eq!(id_of(&format!("[{kong},\n{kong}]")), "kong values");
         assert_eq!(id_of("{\n \"started_at\":1,\n \"request\":{},\"response\":{},\"latencies\":{},\"route\":{}\n}"), "kong values");
         assert_eq!(id_of(r#"{"issues":[{"key":"A-1","fields":{"created":"x"}}],"total":1}"#), "jira values");
+        assert_eq!(id_of("{\"total\":1,\"issues\":[\n{\"key\":\"A-1\",\"fields\":{\"created\":\"x\"}},\n{\"key\":\"A-2\",\"fields\":{\"created\":\"x\"}}\n]}"), "jira values");
         assert_eq!(id_of("Identity,Owner\na,b\n"), "inventory_identities lines");
         assert_eq!(id_of("api,owner\n"), "inventory_apis lines");
         assert_eq!(id_of("identity,scope,api\n"), "inventory_grants lines");

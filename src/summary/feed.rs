@@ -198,8 +198,8 @@ fn violation_row(row: &Reader<'_>) -> ViolationRow {
         kind: row.word("kind"),
         decision: row.word("decision"),
         day: row.count("day"),
-        calls: row.count("n_calls"),
-        first_us: row.int("first"),
-        last_us: row.int("last"),
+        calls: row.count("calls"),
+        first_us: row.int("first_seen"),
+        last_us: row.int("last_seen"),
     }
 }

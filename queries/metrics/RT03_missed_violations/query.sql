@@ -28,7 +28,10 @@ measures as (
     periods.period as period,
     case when reasons.segment = 'all' then 'all' else 'reason' end as segment_kind,
     reasons.segment as segment,
-    case when params.has_requests = 0 then 'no_requests' end as missing,
+    case
+      when params.has_requests = 0 then 'no_requests'
+      when reasons.segment = 'exception_expired' and params.has_exceptions = 0 then 'no_exceptions'
+    end as missing,
     coalesce(case
       when reasons.segment = 'all' then sums.all_missed
       when reasons.segment = 'revoked_credential' then sums.all_revoked_credential
@@ -61,7 +64,6 @@ result as (
     case when grain is null then '' end as flags,
     cast(0 as bigint) as n_insufficient_evidence
   from measures
-  where segment_kind = 'all' or amount > 0
 )
 select statistic, grain, period, segment_kind, segment, value, numerator, denominator, se, status, reason, flags, n_insufficient_evidence
 from result
