@@ -113,7 +113,8 @@ impl TicketPlan {
         };
         let labels = self.text.as_ref().and_then(|place| context.document(place)).map(|text| LabelledLines::read(&text)).unwrap_or_default();
         let clock = |field: &Candidates, label: &str| field.instant(context).ok().flatten().or_else(|| labels.instant(label, context));
-        let claimed = clock(&self.revoked_at, "revoked at");
+        // Of several claims the last one counts: a reopened ticket is revoked again.
+        let claimed = self.revoked_at.instant(context).ok().flatten().or_else(|| labels.last_instant("revoked at", context));
         let from_history = if claimed.is_none() { self.revoked_in_history(context, settings) } else { None };
         let status = self.status.owned(context);
         let resolution = self.resolution.owned(context);
@@ -211,6 +212,10 @@ impl LabelledLines {
 
     fn all(&self, label: &str) -> Vec<String> {
         self.0.iter().filter(|(name, _)| name == label).map(|(_, value)| value.clone()).collect()
+    }
+
+    fn last_instant(&self, label: &str, context: &Context<'_>) -> Option<Micros> {
+        self.0.iter().rev().filter(|(name, _)| name == label).find_map(|(_, value)| time::parse(value, TimeForm::Iso, context.zone))
     }
 
     fn instant(&self, label: &str, context: &Context<'_>) -> Option<Micros> {

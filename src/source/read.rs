@@ -338,7 +338,11 @@ impl<'a> Worker<'a> {
                     one(chunk.first_record + i as u64, element.start, element.end, element.problem);
                 }
             }
-            None => each_line(&chunk.bytes, |line, start, end| one(chunk.first_record + line, start, end, None)),
+            None => each_line(&chunk.bytes, |line, start, end| match objects_of_array(&chunk.bytes[start..end]) {
+                None => one(chunk.first_record + line, start, end, None),
+                // A batch on one line: each of its records carries the line's number.
+                Some(objects) => objects.iter().for_each(|object| one(chunk.first_record + line, start + object.start, start + object.end, None)),
+            }),
         }
         self.readers[pack_index] = Some(reader);
         self.shared.progress.records.fetch_add(records, Ordering::Relaxed);
@@ -361,6 +365,15 @@ fn each_line(bytes: &[u8], mut visit: impl FnMut(u64, usize, usize)) {
         start = end + 1;
         line += 1;
     }
+}
+
+/// The objects of a line that is a whole JSON array of objects, as gateways that post in batches write it.
+fn objects_of_array(line: &[u8]) -> Option<Vec<crate::source::chunk::Element>> {
+    if line[0] != b'[' || crate::source::decode::json::validate(line).is_err() {
+        return None;
+    }
+    let elements = crate::source::chunk::elements_of(line);
+    elements.iter().all(|element| line[element.start] == b'{').then_some(elements)
 }
 
 #[derive(Clone, Copy)]
