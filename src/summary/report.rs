@@ -240,6 +240,8 @@ pub struct Responders {
     pub open: Table,
     /// How tickets, IdP events and calls were matched.
     pub matching: Prose,
+    /// Every case with what it was matched with, or why it could not be.
+    pub cases: Table,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -387,14 +387,30 @@ fn day_gaps(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<
     gaps
 }
 
+/// Pauses of a log that are worth a word: at least three days, and three times as long as 95 % of its pauses, so that a source
+/// that seldom speaks does not fill the report.
+fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) -> Vec<((String, i64), i64)> {
+    const SHORTEST_DAYS: i64 = 3;
+    let mut by_source: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for ((source, _), gap) in &gaps {
+        by_source.entry(source).or_default().push(*gap);
+    }
+    for pauses in by_source.values_mut() {
+        pauses.sort_unstable();
+    }
+    let usual: BTreeMap<String, i64> = by_source.iter().map(|(source, pauses)| (source.to_string(), pauses[(pauses.len() - 1) * 95 / 100])).collect();
+    let is_unusual = |((source, _), gap): &((String, i64), i64)| streams.contains(source) && *gap >= SHORTEST_DAYS && *gap >= 3 * usual[source];
+    gaps.into_iter().filter(is_unusual).collect()
+}
+
 #[allow(clippy::too_many_arguments)]
 fn report_input(
     plan: &Plan, catalog: &Catalog, calendar: &Calendar, evidence: &Evidence, frames: &Frames, library: &Library, rows: Vec<MetricRow>, context: JudgeContext,
     entities: &BTreeMap<String, Table>, digests: &Digests,
 ) -> ReportInput {
     let source_of = |file: u32| source_name(evidence, library, file);
-    let gateways: BTreeSet<String> = library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
-    let gaps = day_gaps(evidence, &source_of).into_iter().filter(|((source, _), gap)| *gap > 0 && gateways.contains(source));
+    let streams: BTreeSet<String> = library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
+    let gaps = unusual_gaps(day_gaps(evidence, &source_of), &streams);
     ReportInput {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         organisation: None,
@@ -402,18 +418,27 @@ fn report_input(
         as_of_us: calendar.as_of_us,
         run_folder: plan.out.join(calendar.headline.to_string()).to_string_lossy().into_owned(),
         has_charts: true,
-        definitions: catalog.definitions().into_values().collect(),
+        definitions: in_reading_order(catalog),
         rows,
         earlier: Vec::new(),
         targets: context.targets,
         breaks: context.breaks,
         entities: feed::entities(entities),
         ledger: ledger_rows(evidence, &source_of),
-        gaps: gaps.map(|((source, day), gap)| Gap { source, from_us: (day - gap) * MICROS_PER_DAY, to_us: day * MICROS_PER_DAY }).collect(),
+        gaps: gaps.into_iter().map(|((source, day), gap)| Gap { source, from_us: (day - gap) * MICROS_PER_DAY, to_us: day * MICROS_PER_DAY }).collect(),
         evidence: evidence_shares(frames, &source_of),
         inventory_matches: inventory_matches(evidence, entities),
         digests: digests.clone(),
     }
+}
+
+/// Definitions in the order of metrics.md: proof, lifetime, scopes, revocation, identities, policy, exceptions; then a user's own.
+fn in_reading_order(catalog: &Catalog) -> Vec<MetricDefinition> {
+    const FAMILIES: [&str; 7] = ["SC", "TK", "SP", "RV", "ID", "RT", "EX"];
+    let mut definitions: Vec<MetricDefinition> = catalog.definitions().into_values().collect();
+    let family = |definition: &MetricDefinition| FAMILIES.iter().position(|family| definition.id.starts_with(family)).unwrap_or(FAMILIES.len());
+    definitions.sort_by_key(|definition| (family(definition), definition.id.clone()));
+    definitions
 }
 
 fn ledger_rows(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> Vec<LedgerRow> {
@@ -456,7 +481,8 @@ fn evidence_shares(frames: &Frames, source_of: &dyn Fn(u32) -> String) -> Vec<Ev
             sum.1 += counts.rows;
         }
     }
-    sums.into_iter().map(|((source, kind), (rows, of))| EvidenceShare { source, evidence: kind.into(), rows, of }).collect()
+    // A kind of evidence that no row of a source carries is one that its format cannot carry, or a matter for `inspect`.
+    sums.into_iter().filter(|(_, (rows, _))| *rows > 0).map(|((source, kind), (rows, of))| EvidenceShare { source, evidence: kind.into(), rows, of }).collect()
 }
 
 fn inventory_matches(evidence: &Evidence, entities: &BTreeMap<String, Table>) -> Vec<InventoryMatch> {
