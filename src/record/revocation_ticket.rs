@@ -145,13 +145,12 @@ impl TicketPlan {
 
     /// Every credential that a field or a labelled line names, as references; in order, distinct.
     fn credentials<'a>(&'a self, context: &Context<'a>, labels: &LabelledLines) -> Vec<String> {
-        let mut credentials = self.credential.texts(context);
-        if credentials.is_empty() {
-            credentials = labels.all("credential");
-        }
+        let fields = self.credential.texts(context);
+        let named = if fields.is_empty() { labels.all("credential") } else { fields.clone() };
+        let is_final = !fields.is_empty() && self.credential.makes_references();
         let mut references: Vec<String> = Vec::new();
-        for text in credentials {
-            let reference = token::reference_or_digest(text.trim(), context.digester);
+        for text in named {
+            let reference = if is_final { text } else { token::reference_or_digest(text.trim(), context.digester) };
             if !references.contains(&reference) {
                 references.push(reference);
             }

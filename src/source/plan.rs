@@ -318,6 +318,11 @@ impl Candidates {
         self.0.is_empty()
     }
 
+    /// True when a candidate turns secrets into references itself.
+    pub fn makes_references(&self) -> bool {
+        self.0.iter().filter_map(|candidate| candidate.change.as_ref()).any(|change| change.secret || change.token_digest)
+    }
+
     /// The first candidate's value as text.
     pub fn text<'a>(&'a self, context: &Context<'a>) -> Option<Cow<'a, str>> {
         self.0.iter().find_map(|candidate| candidate.text(context))

@@ -17,6 +17,7 @@ pub fn responders(lookup: &Lookup) -> Responders {
         summary: summary(&still_accepted, &open),
         matching: matching(&cases(lookup).collect::<Vec<_>>()),
         cases: matched_cases(lookup),
+        n_late_credentials: lookup.input.entities.late_calls.len() as i64,
         still_accepted,
         open,
     }
