@@ -1,8 +1,8 @@
 //! Which pack reads lines of text: each reads the head's first lines with its own decoder.
 //!
 //! A line is known to a pack if its decoder reads it whole and it has the columns that `detect` asks for, or if the pack
-//! leaves such lines out. A pack fits if it knows at least half of the lines. Of those that fit, the one that knows most
-//! lines wins; then the higher priority, the more requirements, the more columns read.
+//! leaves such lines out. A pack fits if it reads at least one line and knows at least half of them. Of those that fit, the
+//! one that knows most lines wins; then the higher priority, the more requirements, the more columns read.
 
 use super::detect::{Choice, Detected, framing_of, head_lines, tie};
 use crate::record::field::{FieldKind, Fields};
@@ -20,6 +20,7 @@ struct Score {
     priority: i32,
     requirements: usize,
     columns: usize,
+    read_lines: usize,
 }
 
 /// The pack that knows the lines best.
@@ -27,7 +28,7 @@ pub fn detect_lines(choice: Choice<'_>, head: &[u8]) -> Detected {
     let lines: Vec<&[u8]> = head_lines(head).take(HEAD_LINES).collect();
     let packs = choice.library.packs.iter().enumerate().filter(|(index, _)| choice.only.is_none_or(|only| only == *index));
     let scores: Vec<(usize, Score)> = packs.filter_map(|(index, pack)| Some((index, score(pack, &lines)?))).collect();
-    let fits = |score: &Score| score.known_lines > 0 && score.known_lines * 2 >= lines.len();
+    let fits = |score: &Score| score.read_lines > 0 && score.known_lines * 2 >= lines.len();
     match scores.iter().map(|(_, score)| *score).filter(fits).max() {
         None => Detected::Unknown(closest(choice, &scores, lines.len())),
         Some(best) => {
@@ -42,8 +43,8 @@ pub fn detect_lines(choice: Choice<'_>, head: &[u8]) -> Detected {
 
 fn closest(choice: Choice<'_>, scores: &[(usize, Score)], lines: usize) -> String {
     match scores.iter().max_by_key(|(_, score)| *score) {
-        Some((pack, score)) if score.known_lines > 0 => {
-            format!("closest: {} reads {} of its first {lines} lines", choice.library.packs[*pack].id(), score.known_lines)
+        Some((pack, score)) if score.read_lines > 0 => {
+            format!("closest: {} reads {} of its first {lines} lines", choice.library.packs[*pack].id(), score.read_lines)
         }
         _ => "no pack knows this text".into(),
     }
@@ -57,11 +58,13 @@ fn score(pack: &Pack, lines: &[&[u8]]) -> Option<Score> {
     let mut reader = TextReader::new(plan);
     let detect = &pack.file.detect;
     let requirements = detect.required.len() + detect.any_of.len() + detect.matches.len();
-    let mut score = Score { known_lines: 0, priority: detect.priority, requirements, columns: 0 };
+    let mut score = Score { known_lines: 0, priority: detect.priority, requirements, columns: 0, read_lines: 0 };
     for line in lines {
         if let Some(columns) = columns_read(pack, plan, &mut reader, line) {
             score.known_lines += 1;
             score.columns += columns;
+            // A W3C log without a single row is one by its directive.
+            score.read_lines += usize::from(columns > 0 || line.starts_with(b"#Fields:"));
         }
     }
     Some(score)

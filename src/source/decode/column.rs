@@ -82,12 +82,13 @@ fn span(start: usize, end: usize, kind: FieldKind) -> Span {
 /// Longest method taken for one; the longest registered with IANA is `UPDATEREDIRECTREF`.
 const MAX_METHOD_BYTES: usize = 20;
 
-/// Cuts `METHOD target PROTOCOL`; what is no request line (binary junk, `-`, `<BADREQ>`) leaves the parts missing.
+/// Cuts `METHOD target PROTOCOL`; what is no request line (binary junk, `- - -`, `<BADREQ>`) leaves the parts missing.
 #[inline]
 fn store_request_line(parts: &[Option<u16>; 3], line: &[u8], start: usize, end: usize, kind: FieldKind, spans: &mut [Span]) {
     let text = &line[start..end];
     let Some(method) = text.iter().take(MAX_METHOD_BYTES + 1).position(|byte| *byte == b' ') else { return };
-    if method == 0 || !text[..method].iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')) {
+    let is_method = |text: &[u8]| text != b"-" && text.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'));
+    if method == 0 || !is_method(&text[..method]) {
         return;
     }
     let last = memchr::memrchr(b' ', text).unwrap_or(method);
@@ -116,8 +117,7 @@ mod tests {
     fn a_request_line_is_cut_into_its_parts() {
         assert_eq!(parts("GET /a b?c HTTP/1.1"), ["GET", "/a b?c", "HTTP/1.1"]);
         assert_eq!(parts("GET /old"), ["GET", "/old", ""]);
-        assert_eq!(parts("- - HTTP/1.1"), ["-", "-", "HTTP/1.1"]);
-        for junk in ["-", "", "\\x01\\x02 \\x03", " /x", "<BADREQ>"] {
+        for junk in ["-", "- - -", "- - HTTP/1.1", "", "\\x01\\x02 \\x03", " /x", "<BADREQ>"] {
             assert_eq!(parts(junk), ["", "", ""], "{junk}");
         }
     }
