@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Rows of `requests` that are looked at together.
-const ROWS_AT_ONCE: u64 = 6_000_000;
+const ROWS_AT_ONCE: u64 = 3_000_000;
 
 /// What the queries gave.
 #[derive(Debug, Default)]
@@ -243,8 +243,8 @@ pub fn query_run(catalog: &Catalog, folder: &Path, sql: &str) -> Result<Table, E
         let rows = run_sql(&catalog.queries[&name].sql, inputs.collect::<Vec<_>>()).map_err(|error| failed(&name, error))?;
         frames.insert(name, rows.lazy());
     }
-    let rows = run_sql(sql, frames).map_err(|error| failed("given", error))?;
-    from_polars(&rows).map_err(|error| failed("given", error))
+    let rows = run_sql(sql, frames).map_err(|error| failed("as given", error))?;
+    from_polars(&rows).map_err(|error| failed("as given", error))
 }
 
 /// A frame or Parquet file of a run, if it has one of that name.

@@ -1,5 +1,6 @@
 //! The fields of one record, as its decoder found them: spans of the record's bytes, read on demand.
 
+use super::lazy::LazyValue;
 use std::borrow::Cow;
 
 /// What kind of value a span holds.
@@ -32,14 +33,14 @@ impl Span {
 /// One record's fields by slot number (the pack's numbering).
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
-    bytes: &'a [u8],
+    record: &'a str,
     spans: &'a [Span],
 }
 
 impl<'a> Fields<'a> {
-    /// Fields of a JSON record; `record` has been validated as UTF-8 and JSON.
-    pub fn json(record: &'a [u8], spans: &'a [Span]) -> Self {
-        Fields { bytes: record, spans }
+    /// Fields of a record, spans of which lie at character boundaries.
+    pub fn new(record: &'a str, spans: &'a [Span]) -> Self {
+        Fields { record, spans }
     }
 
     /// The kind found at a slot.
@@ -48,37 +49,35 @@ impl<'a> Fields<'a> {
     }
 
     /// The raw bytes at a slot: JSON text of an object or array, the undecoded inside of a string.
-    pub fn raw(&self, slot: usize) -> &'a [u8] {
+    pub fn raw(&self, slot: usize) -> &'a str {
         let span = self.spans[slot];
-        &self.bytes[span.start as usize..span.end as usize]
+        &self.record[span.start as usize..span.end as usize]
     }
 
     /// A scalar as text, `None` where the log does not say: missing, null, or one of the absent spellings of
     /// native-formats.md (`-`, empty, `null`, `unknown`, `None`, `N/A`). Numbers and booleans keep their spelling.
     pub fn text(&self, slot: usize) -> Option<Cow<'a, str>> {
-        let span = self.spans[slot];
-        let raw = &self.bytes[span.start as usize..span.end as usize];
-        match span.kind {
+        let raw = self.raw(slot);
+        match self.spans[slot].kind {
             FieldKind::Missing | FieldKind::Null | FieldKind::Object | FieldKind::Array => None,
-            FieldKind::Boolean | FieldKind::Number | FieldKind::Plain => present(Cow::Borrowed(as_str(raw)?)),
-            FieldKind::String if memchr::memchr(b'\\', raw).is_none() => present(Cow::Borrowed(as_str(raw)?)),
-            FieldKind::String => present(Cow::Owned(unescape(raw)?)),
+            FieldKind::String if memchr::memchr(b'\\', raw.as_bytes()).is_some() => present(Cow::Owned(unescape(raw.as_bytes())?)),
+            FieldKind::Boolean | FieldKind::Number | FieldKind::Plain | FieldKind::String => present(Cow::Borrowed(raw)),
         }
+    }
+
+    /// The slot's JSON, read in place.
+    pub fn lazy(&self, slot: usize) -> Option<LazyValue<'a>> {
+        matches!(self.kind(slot), FieldKind::Object | FieldKind::Array).then(|| LazyValue::new(self.raw(slot)))
     }
 
     /// The slot's JSON as a value tree: for the few fields that are lists or objects.
     pub fn tree(&self, slot: usize) -> Option<serde_json::Value> {
         match self.kind(slot) {
-            FieldKind::Object | FieldKind::Array => serde_json::from_slice(self.raw(slot)).ok(),
+            FieldKind::Object | FieldKind::Array => serde_json::from_str(self.raw(slot)).ok(),
             FieldKind::Missing | FieldKind::Null => None,
             _ => self.text(slot).map(|text| serde_json::Value::String(text.into_owned())),
         }
     }
-}
-
-fn as_str(raw: &[u8]) -> Option<&str> {
-    // Decoders validate UTF-8 per chunk or record; a span never cuts a character because it ends at ASCII bytes.
-    std::str::from_utf8(raw).ok()
 }
 
 fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {

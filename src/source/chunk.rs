@@ -186,6 +186,14 @@ impl ChunkReader {
     }
 }
 
+/// The elements of one whole JSON array.
+pub fn elements_of(array: &[u8]) -> Vec<Element> {
+    let mut splitter = Splitter::new(Vec::new());
+    splitter.scan(array);
+    splitter.finish(array);
+    splitter.elements
+}
+
 /// Finds the ends of JSON values in a stream, by depth and strings alone.
 struct Splitter {
     wrappers: Vec<String>,

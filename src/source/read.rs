@@ -325,12 +325,17 @@ impl<'a> Worker<'a> {
         let Some(pack_index) = self.shared.files[index].pack else { return };
         let pack = &self.shared.library.packs[pack_index];
         let mut reader = self.readers[pack_index].take().unwrap_or_else(|| JsonReader::new(&pack.plan));
-        let is_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
+        let text = simdutf8::basic::from_utf8(&chunk.bytes).ok();
         let (mut records, rejects) = (0, self.part.rejects.len());
         let mut one = |number: u64, start: usize, end: usize, problem: Option<&'static str>| {
             records += 1;
             let place = Place { file: index as u32, record: number, offset: chunk.offset + start as u64 };
-            self.part.read_record(self.shared, pack, &mut reader, &chunk.bytes[start..end], place, is_utf8, problem);
+            let record = match text {
+                // Records begin and end at ASCII bytes, so that these are character boundaries.
+                Some(text) => Ok(&text[start..end]),
+                None => simdutf8::basic::from_utf8(&chunk.bytes[start..end]).map_err(|_| &chunk.bytes[start..end]),
+            };
+            self.part.read_record(self.shared, pack, &mut reader, record, place, problem);
         };
         match &chunk.elements {
             Some(elements) => {
@@ -338,7 +343,11 @@ impl<'a> Worker<'a> {
                     one(chunk.first_record + i as u64, element.start, element.end, element.problem);
                 }
             }
-            None => each_line(&chunk.bytes, |line, start, end| one(chunk.first_record + line, start, end, None)),
+            None => each_line(&chunk.bytes, |line, start, end| match objects_of_array(&chunk.bytes[start..end]) {
+                None => one(chunk.first_record + line, start, end, None),
+                // A batch on one line: each of its records carries the line's number.
+                Some(objects) => objects.iter().for_each(|object| one(chunk.first_record + line, start + object.start, start + object.end, None)),
+            }),
         }
         self.readers[pack_index] = Some(reader);
         self.shared.progress.records.fetch_add(records, Ordering::Relaxed);
@@ -363,6 +372,15 @@ fn each_line(bytes: &[u8], mut visit: impl FnMut(u64, usize, usize)) {
     }
 }
 
+/// The objects of a line that is a whole JSON array of objects, as gateways that post in batches write it.
+fn objects_of_array(line: &[u8]) -> Option<Vec<crate::source::chunk::Element>> {
+    if line[0] != b'[' || crate::source::decode::json::validate(line).is_err() {
+        return None;
+    }
+    let elements = crate::source::chunk::elements_of(line);
+    elements.iter().all(|element| line[element.start] == b'{').then_some(elements)
+}
+
 #[derive(Clone, Copy)]
 struct Place {
     file: u32,
@@ -372,20 +390,19 @@ struct Place {
 
 impl Part {
     /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
-    #[allow(clippy::too_many_arguments)]
     fn read_record(
-        &mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut JsonReader, bytes: &[u8], place: Place, is_utf8: bool, problem: Option<&'static str>,
+        &mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut JsonReader, record: Result<&str, &[u8]>, place: Place, problem: Option<&'static str>,
     ) {
-        let outcome = match problem {
-            Some(reason) => Err(reason),
-            None if !is_utf8 && simdutf8::basic::from_utf8(bytes).is_err() => Err("invalid_utf8"),
-            None => self.rows_of(shared, pack, reader, bytes, place),
+        let outcome = match (problem, record) {
+            (Some(reason), _) => Err(reason),
+            (None, Err(_)) => Err("invalid_utf8"),
+            (None, Ok(record)) => self.rows_of(shared, pack, reader, record, place),
         };
         match outcome {
             Ok(None) => self.count(place.file, None, |counts| counts.skipped += 1),
             Ok(Some(day)) => self.count(place.file, Some(day), |counts| counts.rows += 1),
             Err(reason) => {
-                let raw = shared.settings.keep_raw.then(|| String::from_utf8_lossy(bytes).into_owned());
+                let raw = shared.settings.keep_raw.then(|| record.map_or_else(|bytes| String::from_utf8_lossy(bytes).into_owned(), str::to_string));
                 self.rejects.push(Reject { file: place.file, record: place.record, byte_offset: place.offset, reason, raw });
                 self.count(place.file, None, |counts| counts.rejects += 1);
             }
@@ -399,8 +416,8 @@ impl Part {
     }
 
     /// The day of the rows that a record gave, `None` if it was of no interest.
-    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut JsonReader, bytes: &[u8], place: Place) -> Result<Option<i64>, &'static str> {
-        let fields = reader.read(&pack.plan, bytes).map_err(|error| error.reason())?;
+    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut JsonReader, record: &str, place: Place) -> Result<Option<i64>, &'static str> {
+        let fields = reader.read(&pack.plan, record).map_err(|error| error.reason())?;
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
         let event = match &pack.identity_event {
