@@ -8,16 +8,20 @@
 //! `key`, else every column given must match in some row. `"null"` means null, `expect_rows` is a full count, and `query =
 //! "entities/grants"` checks another result than the folder's own.
 
+use credlens::frame::bridge::{from_polars, to_polars};
 use credlens::frame::schema::{ColumnType, frames};
 use credlens::frame::table::{Column, Table};
 use credlens::metric::catalog::{Catalog, Role};
-use credlens::metric::engine::run_given;
+use credlens::metric::engine::run_sql;
 use credlens::metric::settings::{SECRET_KINDS, TOKEN_KINDS};
 use credlens::period::{MICROS_PER_DAY, MICROS_PER_SECOND, Period, parse_instant};
 use crate::support::with_room;
+use polars::prelude::{DataFrame, IntoLazy};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
+use std::sync::Mutex;
 use toml::{Table as Toml, Value};
 
 const HEADLINE: &str = "2026-Q2";
@@ -220,7 +224,7 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 /// The tables a query may read: every frame (empty where the case gives none), and stand-ins with the columns of their query.
-fn tables_of(catalog: &Catalog, given: &Toml) -> Result<BTreeMap<String, Table>, String> {
+fn tables_of(bench: &Bench, given: &Toml) -> Result<BTreeMap<String, Table>, String> {
     let (given_frames, stand_ins) = frames_of(given);
     let mut tables = BTreeMap::new();
     for (name, schema) in frames() {
@@ -229,7 +233,7 @@ fn tables_of(catalog: &Catalog, given: &Toml) -> Result<BTreeMap<String, Table>,
         tables.insert(name.clone(), table_of(name, &columns, rows));
     }
     for (name, rows) in &stand_ins {
-        let own = run_given(catalog, &[name.as_str()], &tables).map_err(|error| error.to_string())?.remove(name).expect("it was wanted");
+        let own = bench.run(&[name.as_str()], &tables)?.remove(name).expect("it was wanted");
         let columns: Vec<(String, ColumnType)> = own.columns.iter().map(|(column, values)| (column.clone(), kind_of(values))).collect();
         tables.insert(name.clone(), table_of(name, &columns, rows));
     }
@@ -243,6 +247,62 @@ fn kind_of(column: &Column) -> ColumnType {
         Column::Double(_) => ColumnType::Double,
         Column::Flag(_) => ColumnType::Boolean,
         other => panic!("a query gives {other:?}, which the portable subset has no type for"),
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Running queries
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// What stands under a name, and a digest of all it was made from.
+type Made = (DataFrame, [u8; 32]);
+
+/// Runs queries over given tables, each after those it reads. What was run over the same rows before is not run again: most
+/// cases leave most frames empty.
+struct Bench {
+    catalog: Catalog,
+    known: Mutex<HashMap<[u8; 32], DataFrame>>,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        Bench { catalog: Catalog::new(&[]).expect("the catalog"), known: Mutex::default() }
+    }
+
+    fn run(&self, wanted: &[&str], tables: &BTreeMap<String, Table>) -> Result<BTreeMap<String, Table>, String> {
+        let mut made = BTreeMap::new();
+        for (name, table) in tables {
+            let frame = to_polars(table).map_err(|error| format!("{name}: {error}"))?;
+            made.insert(name.clone(), (frame, Sha256::digest(format!("{name} {table:?}")).into()));
+        }
+        for name in wanted {
+            self.settle(name, &mut made)?;
+        }
+        wanted.iter().map(|name| Ok((name.to_string(), from_polars(&made[*name].0).map_err(|error| format!("{name}: {error}"))?))).collect()
+    }
+
+    fn settle(&self, name: &str, made: &mut BTreeMap<String, Made>) -> Result<(), String> {
+        if made.contains_key(name) {
+            return Ok(());
+        }
+        let query = self.catalog.queries.get(name).ok_or_else(|| format!("{name} is read, and is neither a frame nor a query"))?;
+        let mut digest = Sha256::new().chain_update(name);
+        for read in &query.reads {
+            self.settle(read, made)?;
+            digest.update(made[read].1);
+        }
+        let digest = digest.finalize().into();
+        let known = self.known.lock().expect("no test panics with the lock").get(&digest).cloned();
+        let rows = match known {
+            Some(rows) => rows,
+            None => {
+                let inputs: Vec<_> = query.reads.iter().map(|read| (read.clone(), made[read].0.clone().lazy())).collect();
+                run_sql(&query.sql, inputs).map_err(|error| format!("{name}: {error}"))?
+            }
+        };
+        self.known.lock().expect("no test panics with the lock").insert(digest, rows.clone());
+        made.insert(name.to_string(), (rows, digest));
+        Ok(())
     }
 }
 
@@ -276,10 +336,10 @@ fn is_same(got: Option<&Value>, wanted: &Value) -> bool {
 }
 
 /// What is wrong with a case's result; empty when nothing is.
-fn failures(catalog: &Catalog, case: &Case) -> Vec<String> {
-    let result = tables_of(catalog, &case.given()).and_then(|mut tables| {
+fn failures(bench: &Bench, case: &Case) -> Vec<String> {
+    let result = tables_of(bench, &case.given()).and_then(|mut tables| {
         tables.remove(&case.query);
-        run_given(catalog, &[case.query.as_str()], &tables).map_err(|error| error.to_string())
+        bench.run(&[case.query.as_str()], &tables)
     });
     let table = match result {
         Ok(mut results) => results.remove(&case.query).expect("it was wanted"),
@@ -291,7 +351,7 @@ fn failures(catalog: &Catalog, case: &Case) -> Vec<String> {
     {
         failures.push(format!("{} rows, {wanted} expected", table.rows()));
     }
-    let is_metric = matches!(catalog.queries[&case.query].role, Role::Metric(_));
+    let is_metric = matches!(bench.catalog.queries[&case.query].role, Role::Metric(_));
     for mut wanted in case.expectations() {
         let key: Option<Vec<String>> = if is_metric {
             for (column, default) in METRIC_KEY {
@@ -334,9 +394,9 @@ fn missed(table: &Table, wanted: &Toml, key: Option<&[String]>) -> Vec<String> {
 
 #[test]
 fn every_case_holds_on_the_products_engine() {
-    let catalog = Catalog::new(&[]).expect("the catalog");
-    let cases = all_cases(&catalog);
-    let tell = |case: &Case| failures(&catalog, case).into_iter().map(|failure| format!("{}: {}: {failure}", case.file, case.name())).collect::<Vec<_>>();
+    let bench = Bench::new();
+    let cases = all_cases(&bench.catalog);
+    let tell = |case: &Case| failures(&bench, case).into_iter().map(|failure| format!("{}: {}: {failure}", case.file, case.name())).collect::<Vec<_>>();
     let told: Vec<String> = with_room(|| cases.par_iter().flat_map_iter(tell).collect());
     assert!(cases.len() > 100, "only {} cases were found", cases.len());
     assert!(told.is_empty(), "{} of {} cases fail:\n{}", told.len(), cases.len(), told.join("\n"));
@@ -368,14 +428,15 @@ fn every_metric_has_cases_for_empty_and_for_absent_input() {
 /// On no records at all, every query runs, and every metric has its rows for every period: columns as promised, sorted, unique.
 #[test]
 fn without_records_every_metric_still_has_a_row_for_every_period() {
-    let catalog = Catalog::new(&[]).expect("the catalog");
+    let bench = Bench::new();
+    let catalog = &bench.catalog;
     let names: Vec<&str> = catalog.queries.keys().map(String::as_str).collect();
     for (input, has) in [("absent", 0), ("present but empty", 1)] {
         let params: Toml = frames()["params"].iter().filter(|column| column.name.starts_with("has_")).map(|column| (column.name.clone(), int(has))).collect();
         let mut given = Toml::new();
         given.insert("params".into(), Value::Table(params));
-        let tables = tables_of(&catalog, &given).expect("frames");
-        let results = with_room(|| run_given(&catalog, &names, &tables)).unwrap_or_else(|error| panic!("input {input}: {error}"));
+        let tables = tables_of(&bench, &given).expect("frames");
+        let results = with_room(|| bench.run(&names, &tables)).unwrap_or_else(|error| panic!("input {input}: {error}"));
         for (id, definition) in catalog.definitions() {
             check_metric_rows(&format!("{id}, input {input}"), &results[&id], &definition.statistics.keys().cloned().collect(), has == 0);
         }
@@ -420,10 +481,10 @@ fn type_name(column: &Column) -> &'static str {
 /// The runner itself must be able to fail: a wrong value, a missing row, a wrong count and an unknown column are all told.
 #[test]
 fn a_case_that_does_not_hold_is_told() {
-    let catalog = Catalog::new(&[]).expect("the catalog");
+    let bench = Bench::new();
     let failing = |text: &str| {
         let case: Toml = text.parse().expect("a case");
-        with_room(|| failures(&catalog, &Case { query: "SC03".into(), file: "planted".into(), case }))
+        with_room(|| failures(&bench, &Case { query: "SC03".into(), file: "planted".into(), case }))
     };
     let given = "given.requests = [{ api = \"a\", event_us = 2026-05-04T00:00:00Z, decision = \"allowed\", auth_scheme = \"bearer\", proof = \"bound_downgraded\" }]\n";
     assert_eq!(failing(&format!("{given}expect = [{{ value = 1.0 }}]")), Vec::<String>::new());

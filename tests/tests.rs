@@ -7,4 +7,6 @@
 mod support;
 
 mod cases;
+mod formats;
 mod frameworks;
+mod lint;
