@@ -12,6 +12,7 @@ use crate::metric::catalog::{Catalog, Query, Role};
 use polars::lazy::dsl;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, UnionArgs, concat};
 use polars::sql::SQLContext;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -69,8 +70,8 @@ pub fn run_catalog(catalog: &Catalog, frames: &Frames, small: &BTreeMap<String, 
             run.run_monthly(&monthly, &waiting)?;
             continue;
         }
+        run.run_together(&ready)?;
         for query in ready {
-            run.run(query)?;
             waiting.remove(query.name.as_str());
         }
         run.forget_unread(&waiting, wanted);
@@ -126,21 +127,26 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn run(&mut self, query: &Query) -> Result<(), EngineError> {
-        let rows = self.execute(query, &BTreeMap::new())?;
-        self.done.insert(query.name.clone(), rows);
+    /// Runs queries that do not read each other side by side: on little data most of a query's time is its planning.
+    fn run_together(&mut self, queries: &[&Query]) -> Result<(), EngineError> {
+        let here = BTreeMap::new();
+        let results: Vec<_> = queries.par_iter().map(|query| self.execute(query, &here)).collect();
+        for (query, result) in queries.iter().zip(results) {
+            let (rows, time) = result?;
+            *self.timings.entry(query.name.clone()).or_default() += time;
+            self.done.insert(query.name.clone(), rows);
+        }
         Ok(())
     }
 
-    fn execute(&mut self, query: &Query, here: &BTreeMap<String, DataFrame>) -> Result<DataFrame, EngineError> {
+    fn execute(&self, query: &Query, here: &BTreeMap<String, DataFrame>) -> Result<(DataFrame, Duration), EngineError> {
         let start = Instant::now();
         let inputs = query.reads.iter().filter_map(|read| {
             let frame = here.get(read).or_else(|| self.done.get(read))?;
             Some((read.clone(), frame.clone().lazy()))
         });
         let rows = run_sql(&query.sql, inputs.collect::<Vec<_>>()).map_err(|error| failed(&query.name, error))?;
-        *self.timings.entry(query.name.clone()).or_default() += start.elapsed();
-        Ok(rows)
+        Ok((rows, start.elapsed()))
     }
 
     /// Runs monthly queries over a few months at a time and puts their results together.
@@ -151,12 +157,20 @@ impl<'a> Run<'a> {
         for months in self.month_groups() {
             let mut here = BTreeMap::new();
             here.insert("requests".to_string(), self.requests(&months).map_err(|error| failed("requests", error))?);
-            for query in queries {
-                let rows = self.execute(query, &here)?;
-                if kept[&query.name] {
-                    parts.entry(query.name.clone()).or_default().push(rows.clone());
+            let mut left: Vec<&Query> = queries.to_vec();
+            while !left.is_empty() {
+                // Those that read nothing that is still to come.
+                let (now, later): (Vec<&Query>, Vec<&Query>) = left.iter().partition(|query| !query.reads.iter().any(|read| left.iter().any(|other| other.name == *read)));
+                let results: Vec<_> = now.par_iter().map(|query| self.execute(query, &here)).collect();
+                for (query, result) in now.iter().zip(results) {
+                    let (rows, time) = result?;
+                    *self.timings.entry(query.name.clone()).or_default() += time;
+                    if kept[&query.name] {
+                        parts.entry(query.name.clone()).or_default().push(rows.clone());
+                    }
+                    here.insert(query.name.clone(), rows);
                 }
-                here.insert(query.name.clone(), rows);
+                left = later;
             }
         }
         for query in queries {
