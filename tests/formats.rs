@@ -195,7 +195,7 @@ fn proof_is_decided_by_evidence() {
         ("DPoP with proof", plus(dpop.clone(), proof.clone()), None, OK, ["dpop", "dpop_verified"]),
         ("DPoP without proof", dpop.clone(), None, OK, ["dpop", "presented_unverified"]),
         ("DPoP with proof, refused", plus(dpop.clone(), proof.clone()), None, 401, ["dpop", "presented_unverified"]),
-        ("DPoP without proof, refused", dpop, None, 401, ["dpop", "none"]),
+        ("DPoP without proof, refused", dpop, None, 401, ["dpop", "presented_unverified"]),
         ("jkt sent as bearer", jkt.clone(), None, OK, ["bearer", "bound_downgraded"]),
         ("jkt sent as bearer, with a proof nobody checks", plus(jkt.clone(), proof.clone()), None, OK, ["bearer", "bound_downgraded"]),
         ("jkt sent as bearer, refused", jkt.clone(), None, 401, ["bearer", "none"]),

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 
 /// A row of a Parquet file: column -> value, nulls left out, instants as RFC 3339.
@@ -110,11 +111,52 @@ pub fn command_in(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// The run over the bundled estate that many tests look at: made once, from a copy, with relative paths.
+pub struct EstateRun {
+    place: TempDir,
+    pub folder: PathBuf,
+    pub finished: Finished,
+}
+
+impl EstateRun {
+    /// The folder that the run was started in: it holds `sample-data/estate` and `out`.
+    pub fn place(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// A table of the run folder.
+    pub fn table(&self, name: &str) -> Vec<Row> {
+        read_parquet(&self.folder.join(format!("parquet/{name}.parquet")))
+    }
+}
+
+/// `credlens run sample-data/estate --json`, once.
+pub fn estate() -> &'static EstateRun {
+    static RUN: LazyLock<EstateRun> = LazyLock::new(|| {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        copy_folder(&project().join("sample-data/estate"), &place.path().join("sample-data/estate"));
+        let finished = run_in(place.path(), &["run", "sample-data/estate", "--out", "out", "--json", "--no-progress"]);
+        assert_eq!(finished.status, Some(0), "{}", finished.stderr);
+        let folder = place.path().join("out/2026-Q3");
+        EstateRun { place, folder, finished }
+    });
+    &RUN
+}
+
+/// Copies all files below a folder.
+pub fn copy_folder(from: &Path, to: &Path) {
+    for (name, bytes) in files_under(from) {
+        let place = to.join(name);
+        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder can be made");
+        fs::write(place, bytes).expect("a file can be written");
+    }
+}
+
 /// Everything that the library read: ledger, rejects, and the frames' rows as they were written.
 pub struct Reading {
     pub evidence: Evidence,
     pub frames: Frames,
-    pub library: Library,
+    pub library: Arc<Library>,
     /// Frame -> rows, in the order written.
     pub rows: BTreeMap<&'static str, Vec<Row>>,
     _folder: TempDir,
@@ -123,7 +165,7 @@ pub struct Reading {
 impl Reading {
     pub fn new(paths: &[PathBuf], config: Option<&Path>, pack: Option<&str>) -> Reading {
         let config = Config::load(config.filter(|path| path.exists()), &[]).expect("a configuration without mistakes");
-        let library = Library::new(&config.packs).expect("packs that compile");
+        let library = if config.packs.is_empty() { embedded_packs() } else { Arc::new(Library::new(&config.packs).expect("packs that compile")) };
         let settings = ReadSettings {
             threads: 2,
             digester: Digester::new(config.hash_key.clone()),
@@ -160,6 +202,12 @@ impl Reading {
             rejects: sum.rejects + counts.rejects,
         })
     }
+}
+
+/// The packs that the product brings, compiled once.
+pub fn embedded_packs() -> Arc<Library> {
+    static EMBEDDED: LazyLock<Arc<Library>> = LazyLock::new(|| Arc::new(Library::new(&[]).expect("the embedded packs compile")));
+    EMBEDDED.clone()
 }
 
 /// Rows of a frame that is partitioned by month.

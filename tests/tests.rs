@@ -10,3 +10,4 @@ mod cases;
 mod formats;
 mod frameworks;
 mod lint;
+mod peers;
