@@ -346,10 +346,10 @@ impl Candidates {
         self.0.iter().filter(|candidate| candidate.holds(context)).find_map(|candidate| {
             let is_scalar = matches!(&candidate.place, Place::Slot(slot) if context.fields.kind(*slot) != FieldKind::Array);
             if is_scalar {
-                return context.text_at(&candidate.place).map(ScopeText::Raw);
+                return candidate.changed(context.text_at(&candidate.place)?, context).map(ScopeText::Raw);
             }
-            let texts = context.texts_at(&candidate.place)?;
-            Some(ScopeText::List(scope::normalise(texts.iter().flat_map(|text| scope::split(text)))))
+            let texts = context.texts_at(&candidate.place)?.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context));
+            Some(ScopeText::List(scope::normalise(texts.flat_map(|text| scope::split(&text)))))
         })
     }
 
