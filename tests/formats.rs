@@ -26,15 +26,23 @@ fn check(files: &[(&str, String)], frame: &'static str, expected: &[Value]) {
 
 /// Compares the columns that an expected row names.
 pub fn check_row(what: &str, row: &Row, wanted: &Value) {
-    for (column, wanted) in wanted.as_object().expect("an expected row is an object") {
-        let got = row.get(column).cloned().unwrap_or(Value::Null);
-        let is_instant = column.ends_with("_at") || column.ends_with("_time");
-        let is_same = match (got.as_str(), wanted.as_str()) {
-            (Some(got), Some(wanted)) if is_instant => parse_instant(got) == parse_instant(wanted),
-            _ => got == *wanted,
-        };
-        assert!(is_same, "{what}: {column} is {got}, {wanted} expected; the row: {}", json!(row));
+    if let Some(column) = differing(row, wanted) {
+        panic!("{what}: {column} is {}, {} expected; the row: {}", row.get(column).unwrap_or(&Value::Null), wanted[column], json!(row));
     }
+}
+
+/// The first column in which a row is not as expected. `null` wants a null; instants may be spelled with or without fraction.
+pub fn differing<'w>(row: &Row, wanted: &'w Value) -> Option<&'w str> {
+    let differs = |column: &str, wanted: &Value| {
+        let got = row.get(column).unwrap_or(&Value::Null);
+        let is_instant = column.ends_with("_at") || column.ends_with("_time");
+        match (got.as_str(), wanted.as_str()) {
+            (Some(got), Some(wanted)) if is_instant => parse_instant(got) != parse_instant(wanted),
+            _ => got != wanted,
+        }
+    };
+    let columns = wanted.as_object().expect("an expected row is an object");
+    columns.iter().find(|(column, wanted)| differs(column, wanted)).map(|(column, _)| column.as_str())
 }
 
 /// A JWT with these claims and a signature of noise.

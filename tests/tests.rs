@@ -6,8 +6,15 @@
 
 mod support;
 
-mod cases;
 mod formats;
-mod frameworks;
+mod packs;
+
+mod ledger;
+mod secrets;
+mod determinism;
+
+mod cases;
 mod lint;
+mod frameworks;
+
 mod peers;
