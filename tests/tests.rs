@@ -17,4 +17,8 @@ mod cases;
 mod lint;
 mod frameworks;
 
+mod estate;
+mod run;
+mod readme;
+
 mod peers;
