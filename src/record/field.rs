@@ -193,12 +193,12 @@ mod tests {
 
     #[test]
     fn each_kind_of_text_gives_its_value() {
-        let text = |raw: &'static [u8], kind| {
+        let text = |raw: &'static str, kind| {
             let spans = [Span { start: 0, end: raw.len() as u32, kind }];
-            Fields::of_line(raw, &spans).text(0).map(Cow::into_owned)
+            Fields::new(raw, &spans).text(0).map(Cow::into_owned)
         };
-        assert_eq!(text(b"a+b", FieldKind::Plus).as_deref(), Some("a b"));
-        assert_eq!(text(b"a\"\"b", FieldKind::Doubled).as_deref(), Some("a\"b"));
-        assert_eq!(text(b"-", FieldKind::Escaped), None);
+        assert_eq!(text("a+b", FieldKind::Plus).as_deref(), Some("a b"));
+        assert_eq!(text("a\"\"b", FieldKind::Doubled).as_deref(), Some("a\"b"));
+        assert_eq!(text("-", FieldKind::Escaped), None);
     }
 }

@@ -107,8 +107,8 @@ impl TextReader {
 
     /// Reads one line, which must be valid UTF-8. `None`: a directive, or a line that the pack wants left out.
     pub fn read<'a>(&'a mut self, plan: &TextPlan, record: &'a str) -> Result<Option<Fields<'a>>, &'static str> {
+        let record = record.trim_ascii_start();
         let line = record.as_bytes();
-        let line = line.trim_ascii_start();
         self.spans.fill(Span::MISSING);
         let outcome = match &plan.lines {
             Lines::Pattern(formats) => self.read_pattern(formats, line),
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn texts(plan: &TextPlan, reader: &mut TextReader, line: &str) -> Result<Option<Vec<Option<String>>>, &'static str> {
-        let fields = reader.read(plan, line.as_bytes())?;
+        let fields = reader.read(plan, line)?;
         Ok(fields.map(|fields| (0..plan.wanted.slots()).map(|slot| fields.text(slot).map(|text| text.into_owned())).collect()))
     }
 
