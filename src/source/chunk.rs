@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Bytes in a chunk, about; a chunk of one long record is longer.
-pub const CHUNK_BYTES: usize = 2 * 1024 * 1024;
+pub const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// A record longer than this is rejected.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
@@ -55,6 +55,8 @@ pub struct ChunkReader {
     reader: Box<dyn Read + Send>,
     framing: Framing,
     carry: Vec<u8>,
+    /// A used buffer, for the next chunk.
+    spare: Vec<u8>,
     offset: u64,
     next_record: u64,
     at_end: bool,
@@ -72,7 +74,7 @@ impl ChunkReader {
             _ => Vec::new(),
         };
         let splitter = Splitter::new(wrappers);
-        ChunkReader { reader, framing, carry, offset: bom as u64, next_record: 1, at_end: false, splitter, header: None }
+        ChunkReader { reader, framing, carry, spare: Vec::new(), offset: bom as u64, next_record: 1, at_end: false, splitter, header: None }
     }
 
     /// The next chunk, `None` at the end. An error (a broken archive, a read error) ends the file: what was read before it
@@ -91,25 +93,44 @@ impl ChunkReader {
         self.next_chunk().ok().flatten()
     }
 
+    /// Gives back a chunk's buffer for use in a later one: fresh memory costs more than reading into it.
+    pub fn recycle(&mut self, bytes: Vec<u8>) {
+        self.spare = bytes;
+    }
+
     /// Reads until the carry holds `wanted` bytes or the input ends.
     fn fill(&mut self, wanted: usize) -> io::Result<()> {
-        while !self.at_end && self.carry.len() < wanted {
-            let have = self.carry.len();
-            self.carry.resize(wanted, 0);
-            match self.reader.read(&mut self.carry[have..]) {
-                Ok(0) => {
-                    self.carry.truncate(have);
-                    self.at_end = true;
-                }
-                Ok(read) => self.carry.truncate(have + read),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => self.carry.truncate(have),
-                Err(error) => {
-                    self.carry.truncate(have);
-                    return Err(error);
-                }
-            }
+        let mut filled = self.carry.len();
+        if self.at_end || filled >= wanted {
+            return Ok(());
         }
-        Ok(())
+        self.carry.resize(wanted, 0);
+        let outcome = loop {
+            match self.reader.read(&mut self.carry[filled..]) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break Ok(());
+                }
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+            if filled == wanted {
+                break Ok(());
+            }
+        };
+        self.carry.truncate(filled);
+        outcome
+    }
+
+    /// Takes the first `count` bytes off the carry; the rest moves to a spare buffer.
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let mut next = std::mem::take(&mut self.spare);
+        next.clear();
+        next.extend_from_slice(&self.carry[count..]);
+        let mut bytes = std::mem::replace(&mut self.carry, next);
+        bytes.truncate(count);
+        bytes
     }
 
     fn next_lines(&mut self) -> io::Result<Option<Chunk>> {
@@ -124,9 +145,7 @@ impl ChunkReader {
                 return Ok(Some(self.lines_chunk(bytes)));
             }
             if let Some(last) = memchr::memrchr(b'\n', &self.carry) {
-                let rest = self.carry[last + 1..].to_vec();
-                let mut bytes = std::mem::replace(&mut self.carry, rest);
-                bytes.truncate(last + 1);
+                let bytes = self.take(last + 1);
                 return Ok(Some(self.lines_chunk(bytes)));
             }
             if self.carry.len() >= MAX_RECORD_BYTES {
@@ -190,9 +209,7 @@ impl ChunkReader {
         }
         let elements = std::mem::take(&mut self.splitter.elements);
         let keep_from = self.splitter.open_record().unwrap_or(self.carry.len());
-        let rest = self.carry[keep_from..].to_vec();
-        let mut bytes = std::mem::replace(&mut self.carry, rest);
-        bytes.truncate(keep_from);
+        let bytes = self.take(keep_from);
         self.splitter.shift(keep_from);
         if elements.is_empty() && self.at_end {
             return Ok(None);
@@ -225,9 +242,7 @@ impl ChunkReader {
     }
 
     fn rows_chunk(&mut self, mut elements: Vec<Element>, used: usize) -> Chunk {
-        let rest = self.carry[used..].to_vec();
-        let mut bytes = std::mem::replace(&mut self.carry, rest);
-        bytes.truncate(used);
+        let bytes = self.take(used);
         if self.header.is_none()
             && let Some(first) = elements.iter_mut().find(|element| element.start < element.end)
         {

@@ -216,7 +216,7 @@ impl Shared<'_> {
     }
 
     /// The next chunk of any file, `None` when all have ended.
-    fn next_chunk(&self) -> Option<(usize, Chunk)> {
+    fn next_chunk(&self, spare: &mut Vec<u8>) -> Option<(usize, Chunk)> {
         loop {
             if self.progress.stop.load(Ordering::Relaxed) {
                 return None;
@@ -224,7 +224,7 @@ impl Shared<'_> {
             // A file that nobody is reading just now.
             for file in self.active() {
                 if let Ok(mut reader) = file.reader.try_lock()
-                    && let Some(chunk) = self.read(file.index, &mut reader)
+                    && let Some(chunk) = self.read(file.index, &mut reader, spare)
                 {
                     return Some((file.index, chunk));
                 }
@@ -236,14 +236,15 @@ impl Shared<'_> {
             let waiting = self.active();
             let file = waiting.first()?;
             let mut reader = file.reader.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if let Some(chunk) = self.read(file.index, &mut reader) {
+            if let Some(chunk) = self.read(file.index, &mut reader, spare) {
                 return Some((file.index, chunk));
             }
         }
     }
 
-    fn read(&self, index: usize, reader: &mut Option<ChunkReader>) -> Option<Chunk> {
+    fn read(&self, index: usize, reader: &mut Option<ChunkReader>, spare: &mut Vec<u8>) -> Option<Chunk> {
         let open = reader.as_mut()?;
+        open.recycle(std::mem::take(spare));
         let chunk = match open.next_chunk() {
             Ok(chunk) => chunk,
             Err(error) => {
@@ -317,8 +318,10 @@ impl<'a> Worker<'a> {
     }
 
     fn run(mut self) -> Part {
-        while let Some((index, chunk)) = self.shared.next_chunk() {
+        let mut spare = Vec::new();
+        while let Some((index, chunk)) = self.shared.next_chunk(&mut spare) {
             self.read_chunk(index, &chunk);
+            spare = chunk.bytes;
         }
         self.part
     }
