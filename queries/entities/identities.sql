@@ -23,7 +23,7 @@ kind_mentions as (
   cross join params
   where identity_events.identity is not null
     and identity_events.identity_kind is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
   group by identity_events.identity, identity_events.identity_kind
 ),
 kinds_in_order as (

@@ -31,7 +31,7 @@ judged as (
   from requests
   join case_clocks on requests.credential = case_clocks.credential
   cross join params
-  where requests.event_us < params.as_of_us
+  where requests.event_us - params.as_of_us < 0
 )
 select
   month, case_id, api, scope_set, required_set,

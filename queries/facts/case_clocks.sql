@@ -38,7 +38,7 @@ evidence as (
   where identity_events.action = 'credential_contained'
     and identity_events.outcome = 'success'
     and identity_events.event_us >= case_roots.detected_us
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
   union all
   select
     case_roots.case_id as case_id,
@@ -57,7 +57,7 @@ evidence as (
   cross join params
   where identity_events.action in ('identity_disabled', 'identity_deleted')
     and identity_events.outcome = 'success'
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
 ),
 found as (
   select

@@ -10,7 +10,7 @@ namings as (
   cross join params
   where identity_events.credential is not null
     and identity_events.identity is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
   union all
   select
     credential_months.credential as credential,

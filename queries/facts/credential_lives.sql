@@ -18,7 +18,7 @@ endings as (
   where identity_events.action in ('credential_expired', 'credential_rotated', 'credential_revoked', 'token_revoked')
     and identity_events.outcome = 'success'
     and identity_events.credential is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
   union all
   select
     credential_starts.credential as credential,
@@ -29,7 +29,7 @@ endings as (
   cross join params
   where identity_events.action = 'identity_deleted'
     and identity_events.outcome = 'success'
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
     and identity_events.event_us >= coalesce(credential_starts.issued_us, identity_events.event_us)
 ),
 endings_in_order as (

@@ -14,7 +14,7 @@ seen as (
     case when requests.decision in ('allowed', 'observed') then requests.token_expires_us else null end as expires_us
   from requests
   cross join params
-  where requests.event_us < params.as_of_us
+  where requests.event_us - params.as_of_us < 0
     and (requests.credential is not null or requests.identity is not null)
 )
 select

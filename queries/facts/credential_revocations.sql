@@ -9,7 +9,7 @@ revocations_seen as (
   where identity_events.action in ('credential_revoked', 'token_revoked')
     and identity_events.outcome = 'success'
     and identity_events.credential is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
 )
 select
   revocations_seen.credential as credential,

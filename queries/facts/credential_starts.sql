@@ -15,7 +15,7 @@ mentions as (
   from identity_events
   cross join params
   where identity_events.credential is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
   union all
   select
     credential_months.credential as credential,
@@ -50,7 +50,7 @@ kind_mentions as (
   cross join params
   where identity_events.credential is not null
     and identity_events.credential_kind is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
   group by identity_events.credential, identity_events.credential_kind
 ),
 kinds_in_order as (
@@ -76,7 +76,7 @@ issuances as (
   where identity_events.action in ('credential_issued', 'token_issued', 'token_refreshed')
     and identity_events.outcome = 'success'
     and identity_events.credential is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
 ),
 first_issuances as (
   select credential as issued_credential, min(event_us) as first_event_us

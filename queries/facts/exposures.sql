@@ -10,7 +10,7 @@ reports as (
   where identity_events.action = 'credential_exposed'
     and identity_events.outcome = 'success'
     and identity_events.credential is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
 )
 select credential, exposed_us, min(reporter) as provider
 from reports

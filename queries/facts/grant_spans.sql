@@ -16,7 +16,7 @@ members as (
   where identity_events.action in ('scope_granted', 'scope_revoked')
     and identity_events.outcome = 'success'
     and identity_events.identity is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
 ),
 followed as (
   select

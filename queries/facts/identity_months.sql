@@ -15,7 +15,7 @@ sightings as (
   from identity_events
   cross join params
   where identity_events.identity is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
   union all
   select
     identity_events.month as month,
@@ -28,7 +28,7 @@ sightings as (
   where identity_events.identity is null
     and identity_events.action in ('token_issued', 'token_refreshed', 'credential_used')
     and identity_events.outcome = 'success'
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
   union all
   select
     credential_months.month as month,

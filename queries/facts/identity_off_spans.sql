@@ -11,7 +11,7 @@ lifecycle as (
   where identity_events.action in ('identity_created', 'identity_enabled', 'identity_disabled', 'identity_deleted')
     and identity_events.outcome = 'success'
     and identity_events.identity is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
 ),
 moments as (
   select identity, event_us, max(is_off) as turns_off

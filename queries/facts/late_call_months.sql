@@ -9,5 +9,5 @@ join revoked_credentials on requests.credential = revoked_credentials.credential
 cross join params
 where requests.decision in ('allowed', 'observed')
   and requests.event_us > revoked_credentials.revoked_us + params.grace_us
-  and requests.event_us < params.as_of_us
+  and requests.event_us - params.as_of_us < 0
 group by requests.month, requests.credential

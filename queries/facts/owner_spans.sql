@@ -11,7 +11,7 @@ changes as (
   where identity_events.action in ('owner_assigned', 'owner_removed')
     and identity_events.outcome = 'success'
     and identity_events.identity is not null
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
 ),
 moments as (
   select identity, event_us, min(assigned_owner) as owner

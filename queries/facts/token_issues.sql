@@ -21,7 +21,7 @@ issued as (
   left join ttl_limits on identity_events.credential_kind = ttl_limits.kind
   where identity_events.action in ('token_issued', 'token_refreshed')
     and identity_events.outcome = 'success'
-    and identity_events.event_us < params.as_of_us
+    and identity_events.event_us - params.as_of_us < 0
 ),
 judged as (
   select

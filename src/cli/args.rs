@@ -3,11 +3,9 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Measure API-security maturity from gateway logs, IdP events and revocation tickets.
-///
-/// Works offline: it never opens a network connection.
+/// Measure API-security maturity from gateway logs, IdP events and revocation tickets. Works offline.
 #[derive(Debug, Parser)]
-#[command(name = "credlens", version, about, long_about, max_term_width = 100)]
+#[command(name = "credlens", version, max_term_width = 100)]
 #[command(after_help = "Try it:\n  credlens run sample-data/estate     the bundled estate\n\nExit status: 0 done, 1 done but a gate failed, 2 not done")]
 pub struct Arguments {
     #[command(subcommand)]

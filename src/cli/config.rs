@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 #[serde(deny_unknown_fields, default)]
 struct ConfigFile {
     period: Option<String>,
-    as_of: Option<String>,
+    as_of: Option<toml::Value>,
     paths: Vec<String>,
     out: Option<PathBuf>,
-    max_rejects: Option<String>,
+    max_rejects: Option<toml::Value>,
     packs: Vec<PathBuf>,
     metrics: Vec<PathBuf>,
     targets: BTreeMap<String, toml::Value>,
@@ -193,10 +193,10 @@ impl Config {
         let packs = file.packs.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, Failure>>()?;
         let key_file = file.privacy.hash_key_file.as_ref().map(|path| folder.join(path));
         let hash_key = key_file.map(|path| std::fs::read(&path).map_err(|error| Failure::io("A003", path.display().to_string(), error))).transpose()?;
-        let max_rejects = file.max_rejects.as_deref().map(parse_share).transpose().map_err(|error| bad("max_rejects", error))?;
+        let max_rejects = file.max_rejects.as_ref().map(plain_text).as_deref().map(parse_share).transpose().map_err(|error| bad("max_rejects", error))?;
         Ok(Config {
             period: file.period,
-            as_of: file.as_of,
+            as_of: file.as_of.as_ref().map(plain_text),
             paths: file.paths.iter().map(|path| folder.join(path).to_string_lossy().into_owned()).collect(),
             out: file.out.map_or_else(|| PathBuf::from("out"), |out| folder.join(out)),
             max_rejects: max_rejects.unwrap_or(DEFAULT_MAX_REJECTS),
@@ -216,8 +216,16 @@ impl Config {
     }
 }
 
+/// A date, number or text as text.
+fn plain_text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 fn wrong(path: &Path, message: String) -> Failure {
-    Failure::new("A003", message).at(path.display().to_string()).hint("`credlens list metrics` shows all metric ids; README lists the keys of credlens.toml")
+    Failure::new("A003", message).at(path.display().to_string()).hint("README.md lists every key of credlens.toml with its unit and default")
 }
 
 /// ` (line 14)` of the first line that sets a key.
@@ -252,6 +260,9 @@ fn measure_settings(file: &ConfigFile, measure: &mut MeasureSettings) -> Result<
         if let Some(text) = text {
             let share = parse_share(text).map_err(|error| (key.to_string(), error))?;
             *place = (share * 100.0).round() as i64;
+            if (share * 100.0 - *place as f64).abs() > 1e-9 {
+                return Err((key.to_string(), format!("`{text}` is no whole percentage")));
+            }
         }
         Ok(())
     };
@@ -262,6 +273,9 @@ fn measure_settings(file: &ConfigFile, measure: &mut MeasureSettings) -> Result<
     duration("exposure_window", &thresholds.exposure_window, &mut measure.attach_us)?;
     let mut lifetime = measure.exception_days * MICROS_PER_DAY;
     duration("exception_lifetime", &thresholds.exception_lifetime, &mut lifetime)?;
+    if lifetime % MICROS_PER_DAY != 0 {
+        return Err(("exception_lifetime".into(), "an exception lasts whole days".into()));
+    }
     measure.exception_days = lifetime / MICROS_PER_DAY;
     percent("over_privileged", &thresholds.over_privileged, &mut measure.over_privileged_percent)?;
     percent("scopes_known", &thresholds.scopes_known, &mut measure.scope_known_percent)?;

@@ -16,11 +16,12 @@ pub struct Failure {
 }
 
 /// Codes and what they mean.
-pub const CODES: [(&str, &str); 9] = [
+pub const CODES: [(&str, &str); 10] = [
     ("A001", "usage: a flag or value that the command does not take"),
     ("A003", "configuration: credlens.toml has an unknown key, a wrong unit or an impossible value"),
     ("A010", "no input: none of the given paths leads to a file that any pack knows"),
     ("A012", "rejects: more records were rejected than --max-rejects allows; parquet/rejects.parquet says which and why"),
+    ("A013", "gate: --fail-on found measures in that state; the run is written all the same"),
     ("A020", "output: the run folder cannot be written"),
     ("A030", "no data: no record has an instant, so no period can be reported"),
     ("A040", "unknown file: no pack knows its content; it was left out and the run went on"),

@@ -31,6 +31,11 @@ pub fn from_polars(frame: &DataFrame) -> PolarsResult<Table> {
             dtype if dtype.is_float() => Column::Double(series.cast(&DataType::Float64)?.f64()?.iter().collect()),
             // A column of nothing but nulls has no type of its own.
             DataType::Null => Column::Text(vec![None; series.len()]),
+            DataType::List(inner) if **inner == DataType::String => {
+                let lists = series.list()?;
+                let list = |row| lists.get_as_series(row).map(|items: Series| Ok(items.str()?.iter().flatten().map(str::to_string).collect::<Vec<_>>()));
+                Column::List((0..lists.len()).map(|row| list(row).transpose()).collect::<PolarsResult<_>>()?)
+            }
             DataType::Datetime(_, _) => Column::Instant(series.cast(&DataType::Int64)?.i64()?.iter().collect()),
             DataType::Date => Column::Date(series.cast(&DataType::Int64)?.i64()?.iter().collect()),
             other => polars_bail!(ComputeError: "column `{}` has type {other}, which no output can hold", series.name()),

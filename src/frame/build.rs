@@ -14,10 +14,15 @@ use crate::record::scope::ScopeGrammar;
 use crate::record::time::{MICROS_PER_DAY, day_of, year_month};
 use crate::source::library::Library;
 use crate::source::read::{Evidence, From};
+use crate::record::decision::{Decision, Violation};
+use arrow::array::types::TimestampMicrosecondType;
+use arrow::array::{Array, ArrayRef, DictionaryArray, Int16Array, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
+use arrow::datatypes::{Field, Schema};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the configuration says of frames.
 pub struct FrameSettings {
@@ -246,10 +251,13 @@ struct RowRef {
     row: u32,
 }
 
+/// A record given twice: its file and number, and its day.
+type Replay = ((u32, u64), i64);
+
 struct MonthWritten {
     month: String,
     rows: u64,
-    duplicates: Vec<((u32, u64), i64)>,
+    duplicates: Vec<Replay>,
     coverage: BTreeMap<(u32, i64), EvidenceCounts>,
 }
 
@@ -257,10 +265,7 @@ struct MonthWritten {
 struct RequestBuilder<'a> {
     stores: &'a [RequestStore],
     texts: Vec<UnifiedText>,
-    /// Number of `identity_seen` -> canonical id.
-    identities: Vec<&'a str>,
-    /// Number of a credential -> its spelling after aliases, and the IdP's word on it.
-    credentials: Vec<String>,
+    /// Number of a credential -> the IdP's word on it.
     bound: Vec<Option<Bound>>,
     /// Numbers of scope sets by number of spelling.
     scope_sets: Vec<i64>,
@@ -269,8 +274,31 @@ struct RequestBuilder<'a> {
     required: HashMap<(u32, u32, u32), i64>,
     sets: &'a ScopeSets,
     packs: Vec<Option<usize>>,
-    names: &'a [String],
-    sources: &'a [String],
+    /// The strings of each text column, and of the columns made from them, as the values of dictionary arrays.
+    dictionaries: Dictionaries,
+}
+
+/// Values of dictionary arrays; a key is a common number.
+struct Dictionaries {
+    texts: Vec<ArrayRef>,
+    identities: ArrayRef,
+    credentials: ArrayRef,
+    files: ArrayRef,
+    sources: ArrayRef,
+    schemes: ArrayRef,
+    proofs: ArrayRef,
+    decisions: ArrayRef,
+    violations: ArrayRef,
+}
+
+fn strings<'s>(values: impl Iterator<Item = &'s str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+/// A column of small numbers over shared strings.
+fn coded(keys: impl Iterator<Item = Option<i32>>, values: &ArrayRef) -> ArrayRef {
+    let keys = Int32Array::from_iter(keys);
+    Arc::new(DictionaryArray::try_new(keys, values.clone()).expect("every key is a number of the values"))
 }
 
 const TEXT_COLUMNS: [Text; crate::frame::requests::TEXTS] = [
@@ -301,9 +329,19 @@ impl<'a> RequestBuilder<'a> {
                 }
             }
         }
-        let identities = interner(Text::Identity).iter().map(|seen| evidence.aliases.canonical(seen).unwrap_or("")).collect();
         let packs = evidence.files.iter().map(|file| file.pack).collect();
-        RequestBuilder { stores, identities, credentials, bound, scope_sets, required_sets, required, sets, packs, names, sources, texts }
+        let dictionaries = Dictionaries {
+            texts: texts.iter().map(|text| strings(text.all.iter())).collect(),
+            identities: strings(interner(Text::Identity).iter().map(|seen| evidence.aliases.resolve(seen))),
+            credentials: strings(credentials.iter().map(String::as_str)),
+            files: strings(names.iter().map(String::as_str)),
+            sources: strings(sources.iter().map(String::as_str)),
+            schemes: strings(AuthScheme::ALL.iter().map(|value| value.as_str())),
+            proofs: strings(Proof::ALL.iter().map(|value| value.as_str())),
+            decisions: strings(Decision::ALL.iter().map(|value| value.as_str())),
+            violations: strings(Violation::ALL.iter().map(|value| value.as_str())),
+        };
+        RequestBuilder { stores, bound, scope_sets, required_sets, required, sets, packs, dictionaries, texts }
     }
 
     /// All rows by month, in the frame's order.
@@ -332,7 +370,7 @@ impl<'a> RequestBuilder<'a> {
     }
 
     /// Takes exact replays out: same source, request id and instant; the first in path order stays.
-    fn without_replays(&self, rows: &[RowRef]) -> (Vec<RowRef>, Vec<((u32, u64), i64)>) {
+    fn without_replays(&self, rows: &[RowRef]) -> (Vec<RowRef>, Vec<Replay>) {
         let (mut kept, mut duplicates): (Vec<RowRef>, Vec<_>) = (Vec::with_capacity(rows.len()), Vec::new());
         let mut seen: HashSet<(Option<usize>, &str)> = HashSet::new();
         for group in rows.chunk_by(|a, b| a.event_us == b.event_us) {
@@ -357,7 +395,7 @@ impl<'a> RequestBuilder<'a> {
         let path = folder.join(format!("requests/month={month}/part-0.parquet"));
         let mut writer: Option<ParquetWriter> = None;
         for block in rows.chunks(BATCH_ROWS) {
-            let batch = self.table(block, &mut coverage).to_batch();
+            let batch = self.batch(block, &mut coverage);
             let open = match writer.as_mut() {
                 Some(open) => open,
                 None => writer.insert(ParquetWriter::create(&path, &batch, metadata)?),
@@ -370,10 +408,16 @@ impl<'a> RequestBuilder<'a> {
         Ok(MonthWritten { month: month.to_string(), rows: rows.len() as u64, duplicates, coverage })
     }
 
-    fn text(&self, column: Text, rows: &[RowRef]) -> Column {
-        let unified = &self.texts[column as usize];
-        let text = |row: &RowRef| unified.all.get_option(self.number(column, row)).map(str::to_string);
-        Column::Text(rows.iter().map(text).collect())
+    /// Keys of a text column's common numbers.
+    fn keys<'r>(&'r self, column: Text, rows: &'r [RowRef]) -> impl Iterator<Item = Option<i32>> + 'r {
+        rows.iter().map(move |row| match self.number(column, row) {
+            NULL => None,
+            number => Some(number as i32),
+        })
+    }
+
+    fn text(&self, column: Text, rows: &[RowRef]) -> ArrayRef {
+        coded(self.keys(column, rows), &self.dictionaries.texts[column as usize])
     }
 
     fn number(&self, column: Text, row: &RowRef) -> u32 {
@@ -399,72 +443,71 @@ impl<'a> RequestBuilder<'a> {
         }
     }
 
-    fn scope_lists(&self, sets: &[Option<i64>]) -> Column {
-        let list = |set: &Option<i64>| set.map(|set| self.sets.scopes(set).map(str::to_string).collect());
-        Column::List(sets.iter().map(list).collect())
+    fn scope_lists(&self, sets: &[Option<i64>]) -> ArrayRef {
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        for set in sets {
+            builder.append_option(set.map(|set| self.sets.scopes(set).map(Some)));
+        }
+        Arc::new(builder.finish())
     }
 
     /// A block of rows as the frame's columns, counted into the coverage.
-    fn table(&self, rows: &[RowRef], coverage: &mut BTreeMap<(u32, i64), EvidenceCounts>) -> Table {
+    fn batch(&self, rows: &[RowRef], coverage: &mut BTreeMap<(u32, i64), EvidenceCounts>) -> RecordBatch {
         let store = |row: &RowRef| (&self.stores[row.store as usize], row.row as usize);
-        let instant = |value: i64| (value != NO_INSTANT).then_some(value);
         let bound = |row: &RowRef| match self.number(Text::Credential, row) {
             NULL => None,
             number => self.bound[number as usize],
         };
         let proofs: Vec<Proof> = rows.iter().map(|row| store(row).0.proof(row.row as usize, bound(row))).collect();
         let schemes: Vec<AuthScheme> = rows.iter().map(|row| store(row).0.scheme(row.row as usize)).collect();
-        let credential = |row: &RowRef| match self.number(Text::Credential, row) {
-            NULL => None,
-            number => Some(self.credentials[number as usize].clone()),
-        };
-        let identity = |row: &RowRef| match self.number(Text::Identity, row) {
-            NULL => None,
-            number => {
-                let canonical = self.identities[number as usize];
-                Some(if canonical.is_empty() { self.texts[Text::Identity as usize].all.get(number) } else { canonical }.to_string())
-            }
-        };
         let scope_sets: Vec<Option<i64>> = rows.iter().map(|row| self.scope_set(row)).collect();
         let required_sets: Vec<Option<i64>> = rows.iter().map(|row| self.required_set(row)).collect();
-        let issued: Vec<Option<i64>> = rows.iter().map(|row| instant(store(row).0.token_issued_us[row.row as usize])).collect();
-        let expires: Vec<Option<i64>> = rows.iter().map(|row| instant(store(row).0.token_expires_us[row.row as usize])).collect();
-        let instants: Vec<Option<i64>> = rows.iter().map(|row| Some(row.event_us)).collect();
         self.cover(rows, &proofs, &schemes, &scope_sets, coverage);
-        let text = |value: fn(&Self, &RowRef) -> Option<String>| Column::Text(rows.iter().map(|row| value(self, row)).collect());
-        let mut table = Table::default();
-        table.set("event_time", Column::Instant(instants.clone()));
-        table.set("gateway", self.text(Text::Gateway, rows));
-        table.set("request_id", text(|me, row| me.stores[row.store as usize].request_id(row.row as usize).map(str::to_string)));
-        table.set("api", self.text(Text::Api, rows));
-        table.set("method", self.text(Text::Method, rows));
-        table.set("route", self.text(Text::Route, rows));
-        table.set("identity", Column::Text(rows.iter().map(identity).collect()));
-        table.set("identity_seen", self.text(Text::Identity, rows));
-        table.set("credential", Column::Text(rows.iter().map(credential).collect()));
-        table.set("auth_scheme", Column::Text(schemes.iter().map(|scheme| Some(scheme.as_str().to_string())).collect()));
-        table.set("proof", Column::Text(proofs.iter().map(|proof| Some(proof.as_str().to_string())).collect()));
-        table.set("token_type", self.text(Text::TokenType, rows));
-        table.set("token_issued_at", Column::Instant(issued.clone()));
-        table.set("token_expires_at", Column::Instant(expires.clone()));
-        table.set("scopes", self.scope_lists(&scope_sets));
-        table.set("required_scopes", self.scope_lists(&required_sets));
-        table.set("status", Column::Small(rows.iter().map(|row| Some(store(row).0.status[row.row as usize]).filter(|status| *status != NO_STATUS)).collect()));
-        table.set("decision", text(|me, row| Some(me.stores[row.store as usize].decision(row.row as usize).as_str().to_string())));
-        table.set("violation", text(|me, row| me.stores[row.store as usize].violation(row.row as usize).map(|violation| violation.as_str().to_string())));
-        table.set("policy", self.text(Text::Policy, rows));
-        table.set("client_address", self.text(Text::ClientAddress, rows));
-        table.set("environment", self.text(Text::Environment, rows));
-        table.set("source", text(|me, row| Some(me.sources[row.file as usize].clone())));
-        table.set("file", text(|me, row| Some(me.names[row.file as usize].clone())));
-        table.set("record", Column::Int(rows.iter().map(|row| Some(row.record as i64)).collect()));
-        table.set("event_us", Column::Int(instants));
-        table.set("day", Column::Int(rows.iter().map(|row| Some(day_of(row.event_us))).collect()));
-        table.set("token_issued_us", Column::Int(issued));
-        table.set("token_expires_us", Column::Int(expires));
-        table.set("scope_set", Column::Int(scope_sets));
-        table.set("required_set", Column::Int(required_sets));
-        table
+        let known = |value: i64| (value != NO_INSTANT).then_some(value);
+        let ints = |value: &dyn Fn(&RowRef) -> Option<i64>| Int64Array::from_iter(rows.iter().map(value));
+        let issued = ints(&|row| known(store(row).0.token_issued_us[row.row as usize]));
+        let expires = ints(&|row| known(store(row).0.token_expires_us[row.row as usize]));
+        let at = ints(&|row| Some(row.event_us));
+        let instant = |values: &Int64Array| -> ArrayRef { Arc::new(values.reinterpret_cast::<TimestampMicrosecondType>().with_timezone("UTC")) };
+        let status = |row: &RowRef| Some(store(row).0.status[row.row as usize]).filter(|status| *status != NO_STATUS);
+        let request_ids = rows.iter().map(|row| store(row).0.request_id(row.row as usize));
+        let values = &self.dictionaries;
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("event_time", instant(&at)),
+            ("gateway", self.text(Text::Gateway, rows)),
+            ("request_id", Arc::new(StringArray::from_iter(request_ids))),
+            ("api", self.text(Text::Api, rows)),
+            ("method", self.text(Text::Method, rows)),
+            ("route", self.text(Text::Route, rows)),
+            ("identity", coded(self.keys(Text::Identity, rows), &values.identities)),
+            ("identity_seen", self.text(Text::Identity, rows)),
+            ("credential", coded(self.keys(Text::Credential, rows), &values.credentials)),
+            ("auth_scheme", coded(schemes.iter().map(|scheme| Some(*scheme as i32)), &values.schemes)),
+            ("proof", coded(proofs.iter().map(|proof| Some(*proof as i32)), &values.proofs)),
+            ("token_type", self.text(Text::TokenType, rows)),
+            ("token_issued_at", instant(&issued)),
+            ("token_expires_at", instant(&expires)),
+            ("scopes", self.scope_lists(&scope_sets)),
+            ("required_scopes", self.scope_lists(&required_sets)),
+            ("status", Arc::new(Int16Array::from_iter(rows.iter().map(status)))),
+            ("decision", coded(rows.iter().map(|row| Some(store(row).0.decision(row.row as usize) as i32)), &values.decisions)),
+            ("violation", coded(rows.iter().map(|row| store(row).0.violation(row.row as usize).map(|value| value as i32)), &values.violations)),
+            ("policy", self.text(Text::Policy, rows)),
+            ("client_address", self.text(Text::ClientAddress, rows)),
+            ("environment", self.text(Text::Environment, rows)),
+            ("source", coded(rows.iter().map(|row| Some(row.file as i32)), &values.sources)),
+            ("file", coded(rows.iter().map(|row| Some(row.file as i32)), &values.files)),
+            ("record", Arc::new(ints(&|row| Some(row.record as i64)))),
+            ("event_us", Arc::new(at.clone())),
+            ("day", Arc::new(ints(&|row| Some(day_of(row.event_us))))),
+            ("token_issued_us", Arc::new(issued.clone())),
+            ("token_expires_us", Arc::new(expires.clone())),
+            ("scope_set", Arc::new(Int64Array::from(scope_sets))),
+            ("required_set", Arc::new(Int64Array::from(required_sets))),
+        ];
+        let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+        let arrays = columns.into_iter().map(|(_, array)| array).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("columns of one block have one length")
     }
 
     fn cover(

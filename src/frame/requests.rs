@@ -4,6 +4,7 @@ use crate::frame::interner::{Interner, NULL};
 use crate::record::decision::{Decision, Violation};
 use crate::record::proof::{AuthScheme, Bound, Certificate, Confirmation, Evidence, Peer, Proof, proof_of};
 use crate::record::request::RequestRow;
+use crate::source::plan::ScopeText;
 
 /// Columns that hold few distinct strings, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,14 +54,15 @@ pub struct RequestStore {
     scheme: Vec<u8>,
     request_ids: Vec<u8>,
     request_id_ends: Vec<usize>,
+    /// Scope texts met before, and their sets.
+    scope_texts: Interner,
+    sets_of_texts: Vec<[u32; 2]>,
 }
 
 impl RequestStore {
     /// Adds a call.
     pub fn push(&mut self, row: &RequestRow<'_>, file: u32, record: u64) {
-        let scope_set = row.scopes.as_ref().map(|scopes| joined(scopes));
-        let required_set = row.required_scopes.as_ref().map(|scopes| joined(scopes));
-        let texts: [Option<&str>; TEXTS] = [
+        let texts: [Option<&str>; TEXTS - 2] = [
             row.gateway.as_deref(),
             row.api.as_deref(),
             row.method.as_deref(),
@@ -71,11 +73,13 @@ impl RequestStore {
             row.policy.as_deref(),
             row.client_address.as_deref(),
             row.environment.as_deref(),
-            scope_set.as_deref(),
-            required_set.as_deref(),
         ];
         for ((column, interner), text) in self.symbols.iter_mut().zip(&mut self.texts).zip(texts) {
             column.push(interner.intern_option(text));
+        }
+        for (column, scopes) in [(Text::ScopeSet, &row.scopes), (Text::RequiredSet, &row.required_scopes)] {
+            let set = self.set_of(column, scopes.as_ref());
+            self.symbols[column as usize].push(set);
         }
         self.event_us.push(row.event_us);
         self.file.push(file);
@@ -91,6 +95,25 @@ impl RequestStore {
             self.request_ids.extend_from_slice(id.as_bytes());
         }
         self.request_id_ends.push(self.request_ids.len());
+    }
+
+    /// The number of a set; a text that was split before is not split again.
+    fn set_of(&mut self, column: Text, scopes: Option<&ScopeText<'_>>) -> u32 {
+        let which = usize::from(column == Text::RequiredSet);
+        match scopes {
+            None => NULL,
+            Some(ScopeText::List(list)) => self.texts[column as usize].intern(&joined(list)),
+            Some(ScopeText::Raw(text)) => {
+                let number = self.scope_texts.intern(text) as usize;
+                if number == self.sets_of_texts.len() {
+                    self.sets_of_texts.push([NULL; 2]);
+                }
+                if self.sets_of_texts[number][which] == NULL {
+                    self.sets_of_texts[number][which] = self.texts[column as usize].intern(&joined(&crate::record::scope::split(text)));
+                }
+                self.sets_of_texts[number][which]
+            }
+        }
     }
 
     pub fn len(&self) -> usize {

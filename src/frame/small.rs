@@ -34,9 +34,11 @@ impl Calendar {
         let days: BTreeSet<i64> = frames.request_days.keys().copied().chain(event_days).chain(ticket_days).collect();
         let all = (days.first().copied(), days.last().copied());
         let calls = (frames.request_days.keys().next().copied(), frames.request_days.keys().next_back().copied());
+        // What lies at or after `as_of` does not count, so it cannot be reported either.
+        let before = |(first, last): (Option<i64>, Option<i64>)| (first, last.map(|last| as_of_us.map_or(last, |at| last.min(day_of(at - 1)))));
         let headline = match period {
             Some(period) => period,
-            None => default_headline(if calls.0.is_some() { calls } else { all })?,
+            None => default_headline(before(if calls.0.is_some() { calls } else { all }))?,
         };
         let as_of_us = as_of_us.unwrap_or(headline.end_us());
         let mut periods: BTreeSet<Period> = BTreeSet::new();

@@ -12,12 +12,16 @@ use crate::metric::catalog::{Catalog, Query, Role};
 use polars::lazy::dsl;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, UnionArgs, concat};
 use polars::sql::SQLContext;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Rows of `requests` that are looked at together.
-const ROWS_AT_ONCE: u64 = 6_000_000;
+const ROWS_AT_ONCE: u64 = 3_000_000;
+
+/// Planning a query recurses deeply: in an unoptimised build it outgrows the 2 MiB that a pool's threads have by default.
+const QUERY_STACK_BYTES: usize = 64 << 20;
 
 /// What the queries gave.
 #[derive(Debug, Default)]
@@ -66,11 +70,11 @@ pub fn run_catalog(catalog: &Catalog, frames: &Frames, small: &BTreeMap<String, 
             for query in &monthly {
                 waiting.remove(query.name.as_str());
             }
-            run.run_monthly(&monthly, &waiting)?;
+            run.run_monthly(&monthly, &waiting, wanted)?;
             continue;
         }
+        run.run_together(&ready)?;
         for query in ready {
-            run.run(query)?;
             waiting.remove(query.name.as_str());
         }
         run.forget_unread(&waiting, wanted);
@@ -85,6 +89,7 @@ struct Run<'a> {
     done: BTreeMap<String, DataFrame>,
     timings: BTreeMap<String, Duration>,
     request_columns: Vec<String>,
+    pool: rayon::ThreadPool,
 }
 
 impl<'a> Run<'a> {
@@ -102,7 +107,9 @@ impl<'a> Run<'a> {
         let readers: Vec<&Query> = catalog.queries.values().filter(|query| query.reads.contains("requests")).collect();
         let columns = frame_schemas()["requests"].iter().map(|column| column.name.clone());
         let is_read = |column: &String| column != "month" && readers.iter().any(|query| mentions(&query.sql, column));
-        Ok(Run { catalog, frames, done, timings: BTreeMap::new(), request_columns: columns.filter(is_read).collect() })
+        let pool = rayon::ThreadPoolBuilder::new().stack_size(QUERY_STACK_BYTES).build();
+        let pool = pool.map_err(|error| EngineError { query: "(any)".into(), message: error.to_string() })?;
+        Ok(Run { catalog, frames, done, timings: BTreeMap::new(), request_columns: columns.filter(is_read).collect(), pool })
     }
 
     fn is_ready(&self, query: &Query) -> bool {
@@ -126,37 +133,50 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn run(&mut self, query: &Query) -> Result<(), EngineError> {
-        let rows = self.execute(query, &BTreeMap::new())?;
-        self.done.insert(query.name.clone(), rows);
+    /// Runs queries that do not read each other side by side: on little data most of a query's time is its planning.
+    fn run_together(&mut self, queries: &[&Query]) -> Result<(), EngineError> {
+        let (here, run) = (BTreeMap::new(), &*self);
+        let results: Vec<_> = run.pool.install(|| queries.par_iter().map(|query| run.execute(query, &here)).collect());
+        for (query, result) in queries.iter().zip(results) {
+            let (rows, time) = result?;
+            *self.timings.entry(query.name.clone()).or_default() += time;
+            self.done.insert(query.name.clone(), rows);
+        }
         Ok(())
     }
 
-    fn execute(&mut self, query: &Query, here: &BTreeMap<String, DataFrame>) -> Result<DataFrame, EngineError> {
+    fn execute(&self, query: &Query, here: &BTreeMap<String, DataFrame>) -> Result<(DataFrame, Duration), EngineError> {
         let start = Instant::now();
         let inputs = query.reads.iter().filter_map(|read| {
             let frame = here.get(read).or_else(|| self.done.get(read))?;
             Some((read.clone(), frame.clone().lazy()))
         });
         let rows = run_sql(&query.sql, inputs.collect::<Vec<_>>()).map_err(|error| failed(&query.name, error))?;
-        *self.timings.entry(query.name.clone()).or_default() += start.elapsed();
-        Ok(rows)
+        Ok((rows, start.elapsed()))
     }
 
     /// Runs monthly queries over a few months at a time and puts their results together.
-    fn run_monthly(&mut self, queries: &[&Query], waiting: &BTreeSet<&str>) -> Result<(), EngineError> {
-        let is_kept = |name: &str| waiting.iter().any(|reader| self.catalog.queries[*reader].reads.contains(name));
-        let kept: BTreeMap<String, bool> = queries.iter().map(|query| (query.name.clone(), is_kept(&query.name))).collect();
+    fn run_monthly(&mut self, queries: &[&Query], waiting: &BTreeSet<&str>, wanted: &dyn Fn(&Query) -> bool) -> Result<(), EngineError> {
+        let is_read = |name: &str| waiting.iter().any(|reader| self.catalog.queries[*reader].reads.contains(name));
+        let kept: BTreeMap<String, bool> = queries.iter().map(|query| (query.name.clone(), wanted(query) || is_read(&query.name))).collect();
         let mut parts: BTreeMap<String, Vec<DataFrame>> = BTreeMap::new();
         for months in self.month_groups() {
             let mut here = BTreeMap::new();
             here.insert("requests".to_string(), self.requests(&months).map_err(|error| failed("requests", error))?);
-            for query in queries {
-                let rows = self.execute(query, &here)?;
-                if kept[&query.name] {
-                    parts.entry(query.name.clone()).or_default().push(rows.clone());
+            let mut left: Vec<&Query> = queries.to_vec();
+            while !left.is_empty() {
+                // Those that read nothing that is still to come.
+                let (now, later): (Vec<&Query>, Vec<&Query>) = left.iter().partition(|query| !query.reads.iter().any(|read| left.iter().any(|other| other.name == *read)));
+                let results: Vec<_> = now.par_iter().map(|query| self.execute(query, &here)).collect();
+                for (query, result) in now.iter().zip(results) {
+                    let (rows, time) = result?;
+                    *self.timings.entry(query.name.clone()).or_default() += time;
+                    if kept[&query.name] {
+                        parts.entry(query.name.clone()).or_default().push(rows.clone());
+                    }
+                    here.insert(query.name.clone(), rows);
                 }
-                here.insert(query.name.clone(), rows);
+                left = later;
             }
         }
         for query in queries {
@@ -243,8 +263,8 @@ pub fn query_run(catalog: &Catalog, folder: &Path, sql: &str) -> Result<Table, E
         let rows = run_sql(&catalog.queries[&name].sql, inputs.collect::<Vec<_>>()).map_err(|error| failed(&name, error))?;
         frames.insert(name, rows.lazy());
     }
-    let rows = run_sql(sql, frames).map_err(|error| failed("given", error))?;
-    from_polars(&rows).map_err(|error| failed("given", error))
+    let rows = run_sql(sql, frames).map_err(|error| failed("as given", error))?;
+    from_polars(&rows).map_err(|error| failed("as given", error))
 }
 
 /// A frame or Parquet file of a run, if it has one of that name.

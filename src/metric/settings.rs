@@ -52,3 +52,31 @@ impl Default for MeasureSettings {
         }
     }
 }
+
+impl MeasureSettings {
+    /// The thresholds by the names that definitions give them, as readers see them.
+    pub fn thresholds(&self) -> BTreeMap<&'static str, String> {
+        let span = |micros: i64| crate::units::DurationSeconds(micros as f64 / MICROS_PER_SECOND as f64).to_string();
+        let limit = |kind: &str| self.ttl_limits_us.get(kind).map_or_else(String::new, |micros| span(*micros));
+        let percent = |value: i64| format!("{value}%");
+        let own: Vec<String> = self.revoke_targets_us.iter().map(|(severity, micros)| format!("{} for severity {severity}", span(*micros))).collect();
+        let secrets: Vec<String> = SECRET_KINDS.iter().map(|kind| limit(kind)).collect();
+        let secrets = if secrets.iter().all(|limit| *limit == secrets[0]) { secrets[0].clone() } else { secrets.join(", ") };
+        BTreeMap::from([
+            ("grace", span(self.grace_us)),
+            ("scope use window", span(self.window_us)),
+            ("dormancy window", span(self.dormant_us)),
+            ("exposure window", span(self.attach_us)),
+            ("exception lifetime", span(self.exception_days * MICROS_PER_DAY)),
+            ("target time to revoke", [vec![span(self.revoke_target_us)], own].concat().join(", ")),
+            ("access token lifetime", limit("access_token")),
+            ("session and refresh token lifetime", format!("{}, {}", limit("session"), limit("refresh_token"))),
+            ("secret lifetime", secrets),
+            ("over-privileged above", percent(self.over_privileged_percent)),
+            ("scopes known for at least", percent(self.scope_known_percent)),
+            ("missing evidence at most", percent(self.no_evidence_percent)),
+            ("dominant above", percent(self.dominant_percent)),
+            ("rate limiting violates", if self.rate_limited_counts { "yes" } else { "no" }.to_string()),
+        ])
+    }
+}

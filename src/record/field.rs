@@ -1,5 +1,6 @@
 //! The fields of one record, as its decoder found them: spans of the record's bytes, read on demand.
 
+use super::lazy::LazyValue;
 use std::borrow::Cow;
 
 /// What kind of value a span holds.
@@ -38,19 +39,14 @@ impl Span {
 /// One record's fields by slot number (the pack's numbering).
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
-    bytes: &'a [u8],
+    record: &'a str,
     spans: &'a [Span],
 }
 
 impl<'a> Fields<'a> {
-    /// Fields of a JSON record; `record` has been validated as UTF-8 and JSON.
-    pub fn json(record: &'a [u8], spans: &'a [Span]) -> Self {
-        Fields { bytes: record, spans }
-    }
-
-    /// Fields of a line of text; `line` has been validated as UTF-8.
-    pub fn of_line(line: &'a [u8], spans: &'a [Span]) -> Self {
-        Fields { bytes: line, spans }
+    /// Fields of a record, spans of which lie at character boundaries.
+    pub fn new(record: &'a str, spans: &'a [Span]) -> Self {
+        Fields { record, spans }
     }
 
     /// The kind found at a slot.
@@ -59,42 +55,43 @@ impl<'a> Fields<'a> {
     }
 
     /// The raw bytes at a slot: JSON text of an object or array, the undecoded inside of a string.
-    pub fn raw(&self, slot: usize) -> &'a [u8] {
+    pub fn raw(&self, slot: usize) -> &'a str {
         let span = self.spans[slot];
-        &self.bytes[span.start as usize..span.end as usize]
+        // Spans end at ASCII bytes; one that did not would be no text.
+        self.record.get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
     /// A scalar as text, `None` where the log does not say: missing, null, or one of the absent spellings of
     /// native-formats.md (`-`, empty, `null`, `unknown`, `None`, `N/A`). Numbers and booleans keep their spelling.
     pub fn text(&self, slot: usize) -> Option<Cow<'a, str>> {
-        let span = self.spans[slot];
-        let raw = &self.bytes[span.start as usize..span.end as usize];
-        match span.kind {
+        let raw = self.raw(slot);
+        match self.spans[slot].kind {
             FieldKind::Missing | FieldKind::Null | FieldKind::Object | FieldKind::Array => None,
-            FieldKind::Boolean | FieldKind::Number | FieldKind::Plain => present(Cow::Borrowed(as_str(raw)?)),
-            FieldKind::String if memchr::memchr(b'\\', raw).is_none() => present(Cow::Borrowed(as_str(raw)?)),
-            FieldKind::String => present(Cow::Owned(unescape(raw)?)),
-            FieldKind::Escaped if memchr::memchr(b'\\', raw).is_none() => present(Cow::Borrowed(as_str(raw)?)),
-            FieldKind::Escaped => present(Cow::Owned(unescape_log(raw))),
-            FieldKind::Doubled => present(Cow::Owned(as_str(raw)?.replace("\"\"", "\""))),
-            FieldKind::Plus if memchr::memchr(b'+', raw).is_none() => present(Cow::Borrowed(as_str(raw)?)),
-            FieldKind::Plus => present(Cow::Owned(as_str(raw)?.replace('+', " "))),
+            FieldKind::String if has(raw, b'\\') => present(Cow::Owned(unescape(raw.as_bytes())?)),
+            FieldKind::Escaped if has(raw, b'\\') => present(Cow::Owned(unescape_log(raw.as_bytes()))),
+            FieldKind::Doubled => present(Cow::Owned(raw.replace("\"\"", "\""))),
+            FieldKind::Plus if has(raw, b'+') => present(Cow::Owned(raw.replace('+', " "))),
+            FieldKind::Boolean | FieldKind::Number | FieldKind::Plain | FieldKind::String | FieldKind::Escaped | FieldKind::Plus => present(Cow::Borrowed(raw)),
         }
+    }
+
+    /// The slot's JSON, read in place.
+    pub fn lazy(&self, slot: usize) -> Option<LazyValue<'a>> {
+        matches!(self.kind(slot), FieldKind::Object | FieldKind::Array).then(|| LazyValue::new(self.raw(slot)))
     }
 
     /// The slot's JSON as a value tree: for the few fields that are lists or objects.
     pub fn tree(&self, slot: usize) -> Option<serde_json::Value> {
         match self.kind(slot) {
-            FieldKind::Object | FieldKind::Array => serde_json::from_slice(self.raw(slot)).ok(),
+            FieldKind::Object | FieldKind::Array => serde_json::from_str(self.raw(slot)).ok(),
             FieldKind::Missing | FieldKind::Null => None,
             _ => self.text(slot).map(|text| serde_json::Value::String(text.into_owned())),
         }
     }
 }
 
-fn as_str(raw: &[u8]) -> Option<&str> {
-    // Decoders validate UTF-8 per chunk or record; a span never cuts a character because it ends at ASCII bytes.
-    std::str::from_utf8(raw).ok()
+fn has(text: &str, byte: u8) -> bool {
+    memchr::memchr(byte, text.as_bytes()).is_some()
 }
 
 fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
@@ -196,12 +193,12 @@ mod tests {
 
     #[test]
     fn each_kind_of_text_gives_its_value() {
-        let text = |raw: &'static [u8], kind| {
+        let text = |raw: &'static str, kind| {
             let spans = [Span { start: 0, end: raw.len() as u32, kind }];
-            Fields::of_line(raw, &spans).text(0).map(Cow::into_owned)
+            Fields::new(raw, &spans).text(0).map(Cow::into_owned)
         };
-        assert_eq!(text(b"a+b", FieldKind::Plus).as_deref(), Some("a b"));
-        assert_eq!(text(b"a\"\"b", FieldKind::Doubled).as_deref(), Some("a\"b"));
-        assert_eq!(text(b"-", FieldKind::Escaped), None);
+        assert_eq!(text("a+b", FieldKind::Plus).as_deref(), Some("a b"));
+        assert_eq!(text("a\"\"b", FieldKind::Doubled).as_deref(), Some("a\"b"));
+        assert_eq!(text("-", FieldKind::Escaped), None);
     }
 }

@@ -4,7 +4,7 @@ use super::proof::Bound;
 use super::scope::glob_matches;
 use super::time::Micros;
 use crate::source::pack::{EventColumns, IdentityEventMap};
-use crate::source::plan::{Candidates, Compiler, Condition, Context};
+use crate::source::plan::{Candidates, Compiler, Condition, Context, ScopeText};
 
 closed_list! {
     /// What an event did, in our words.
@@ -152,19 +152,19 @@ impl IdentityEventPlan {
     }
 
     /// True when the record is an event of interest.
-    pub fn wants(&self, context: &Context<'_>) -> bool {
+    pub fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
         self.keep.as_ref().is_none_or(|keep| keep.holds(context))
     }
 
     /// Reads one record. The error is a reject reason.
-    pub fn row(&self, context: &Context<'_>) -> Result<IdentityEventRow, &'static str> {
+    pub fn row<'a>(&'a self, context: &Context<'a>) -> Result<IdentityEventRow, &'static str> {
         let event_us = match self.event_time.instant(context) {
             Ok(Some(instant)) => instant,
             Ok(None) => return Err("missing_event_time"),
             Err(_) => return Err("bad_timestamp"),
         };
-        let event_type = self.event_type.owned(context);
-        let rule = self.rules.iter().find(|rule| rule.fits(event_type.as_deref().unwrap_or(""), context));
+        let event_type = self.event_type.owned(context).ok_or("missing_event_type")?;
+        let rule = self.rules.iter().find(|rule| rule.fits(&event_type, context));
         let action = rule.map_or(Action::Other, |rule| rule.action);
         let column = |pick: fn(&Columns) -> &Option<Candidates>| {
             rule.and_then(|rule| pick(&rule.columns).as_ref()).or(pick(&self.defaults).as_ref())
@@ -177,14 +177,14 @@ impl IdentityEventPlan {
             event_us,
             provider: self.provider.clone(),
             event_id: self.event_id.owned(context),
-            event_type,
+            event_type: Some(event_type),
             action,
             outcome: self.outcome(context),
             identity_seen: text(|columns| &columns.identity),
             identity_kind: text(|columns| &columns.identity_kind).and_then(|text| IdentityKind::from_text(&text)),
             credential: text(|columns| &columns.credential),
             credential_kind: text(|columns| &columns.credential_kind).and_then(|text| CredentialKind::from_text(&text)),
-            scopes: column(|columns| &columns.scopes).and_then(|column| column.scopes(context)),
+            scopes: column(|columns| &columns.scopes).and_then(|column| column.scopes(context)).map(ScopeText::into_list),
             api: text(|columns| &columns.api),
             issued_us: instant(|columns| &columns.issued_at).or(issues.then_some(event_us)),
             expires_us: instant(|columns| &columns.expires_at),
@@ -197,13 +197,13 @@ impl IdentityEventPlan {
         })
     }
 
-    fn outcome(&self, context: &Context<'_>) -> Outcome {
+    fn outcome<'a>(&'a self, context: &Context<'a>) -> Outcome {
         self.outcome.text(context).and_then(|text| Outcome::from_text(&text)).unwrap_or(Outcome::Unknown)
     }
 }
 
 impl Rule {
-    fn fits(&self, event_type: &str, context: &Context<'_>) -> bool {
+    fn fits<'a>(&'a self, event_type: &str, context: &Context<'a>) -> bool {
         (self.events.is_empty() || self.events.iter().any(|pattern| glob_matches(pattern, event_type)))
             && self.when.as_ref().is_none_or(|condition| condition.holds(context))
     }

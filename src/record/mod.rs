@@ -27,6 +27,7 @@ macro_rules! closed_list {
 }
 
 pub mod field;
+pub mod lazy;
 pub mod time;
 pub mod token;
 pub mod scope;

@@ -6,7 +6,7 @@ use super::proof::{AuthScheme, Certificate, Confirmation, Evidence, Peer};
 use super::time::Micros;
 use super::token::{self, Claims};
 use crate::source::pack::RequestMap;
-use crate::source::plan::{Candidates, Compiler, Condition, Context};
+use crate::source::plan::{Candidates, Compiler, Condition, Context, ScopeText};
 use std::borrow::Cow;
 
 /// One call, before aliases, inventories and IdP evidence are applied.
@@ -23,8 +23,8 @@ pub struct RequestRow<'a> {
     pub token_type: Option<Cow<'a, str>>,
     pub token_issued_us: Option<Micros>,
     pub token_expires_us: Option<Micros>,
-    pub scopes: Option<Vec<String>>,
-    pub required_scopes: Option<Vec<String>>,
+    pub scopes: Option<ScopeText<'a>>,
+    pub required_scopes: Option<ScopeText<'a>>,
     pub status: Option<i16>,
     pub decision: Decision,
     pub violation: Option<Violation>,
@@ -144,12 +144,12 @@ impl RequestPlan {
     }
 
     /// True when the record is a call at all.
-    pub fn wants(&self, context: &Context<'_>) -> bool {
+    pub fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
         self.keep.as_ref().is_none_or(|keep| keep.holds(context))
     }
 
     /// Judges one record. The error is a reject reason.
-    pub fn row<'a>(&self, context: &mut Context<'a>, settings: SourceSettings) -> Result<RequestRow<'a>, &'static str> {
+    pub fn row<'a>(&'a self, context: &mut Context<'a>, settings: SourceSettings) -> Result<RequestRow<'a>, &'static str> {
         let event_us = match self.event_time.instant(context) {
             Ok(Some(instant)) => instant,
             Ok(None) => return Err("missing_event_time"),
@@ -201,7 +201,7 @@ impl RequestPlan {
     }
 
     /// Reads the authorization value and API keys, and keeps only what may be known of them.
-    fn credential_that_came(&self, context: &mut Context<'_>) -> CredentialThatCame {
+    fn credential_that_came<'a>(&'a self, context: &mut Context<'a>) -> CredentialThatCame {
         let mut came = CredentialThatCame::default();
         if let Some(value) = self.authorization.owned(context) {
             let (scheme, token) = split_authorization(&value);
@@ -231,7 +231,7 @@ impl RequestPlan {
     }
 
     /// A key in the query string.
-    fn query_key(&self, context: &Context<'_>) -> Option<String> {
+    fn query_key<'a>(&'a self, context: &Context<'a>) -> Option<String> {
         if self.query_keys.is_empty() {
             return None;
         }
@@ -243,7 +243,7 @@ impl RequestPlan {
         })
     }
 
-    fn scheme_of(&self, context: &Context<'_>, came: &CredentialThatCame) -> AuthScheme {
+    fn scheme_of<'a>(&'a self, context: &Context<'a>, came: &CredentialThatCame) -> AuthScheme {
         if let Some(scheme) = came.scheme {
             return scheme;
         }
@@ -260,8 +260,8 @@ impl RequestPlan {
         if would_show { AuthScheme::None } else { AuthScheme::Unknown }
     }
 
-    fn certificate(&self, context: &Context<'_>) -> Certificate {
-        let holds = |condition: &Option<Condition>| condition.as_ref().is_some_and(|condition| condition.holds(context));
+    fn certificate<'a>(&'a self, context: &Context<'a>) -> Certificate {
+        let holds = |condition: &'a Option<Condition>| condition.as_ref().is_some_and(|condition| condition.holds(context));
         if holds(&self.certificate_verified) {
             Certificate::Verified
         } else if holds(&self.certificate_absent) || holds(&self.plain_http) {
@@ -271,17 +271,17 @@ impl RequestPlan {
         }
     }
 
-    fn shows_signs(&self, context: &Context<'_>, certificate: Certificate) -> bool {
+    fn shows_signs<'a>(&'a self, context: &Context<'a>, certificate: Certificate) -> bool {
         let shows_headers = self.shows_headers.as_ref().is_some_and(|condition| condition.holds(context));
         shows_headers && certificate != Certificate::NotShown
     }
 
-    fn confirmation(&self, context: &mut Context<'_>, came: &CredentialThatCame, certificate: Certificate) -> Confirmation {
+    fn confirmation<'a>(&'a self, context: &mut Context<'a>, came: &CredentialThatCame, certificate: Certificate) -> Confirmation {
         if !came.token_is_jwt {
             if !self.claims_present.as_ref().is_some_and(|condition| condition.holds(context)) {
                 return Confirmation::TokenUnreadable;
             }
-            let cnf = self.claims_cnf.text(context).map(|text| serde_json::Value::String(text.into_owned()));
+            let cnf = self.claims_cnf.json(context).map(|text| serde_json::Value::String(text.into_owned()));
             let (jkt, thumbprint) = cnf.as_ref().map(token::confirmation).unwrap_or_default();
             let claims = Claims { cnf_jkt: jkt, cnf_x5t_s256: thumbprint, ..Default::default() };
             return self.confirmation_of(&claims, context, certificate);
@@ -292,7 +292,7 @@ impl RequestPlan {
         }
     }
 
-    fn confirmation_of(&self, claims: &Claims, context: &Context<'_>, certificate: Certificate) -> Confirmation {
+    fn confirmation_of<'a>(&'a self, claims: &Claims, context: &Context<'a>, certificate: Certificate) -> Confirmation {
         if claims.cnf_jkt.is_some() {
             return Confirmation::Jkt;
         }
@@ -310,7 +310,7 @@ impl RequestPlan {
     }
 
     /// Decision and violation: the gateway's own verdict where the pack knows one, else the status.
-    fn verdict(&self, context: &Context<'_>, scheme: AuthScheme, has_credential: bool) -> (Decision, Option<Violation>) {
+    fn verdict<'a>(&'a self, context: &Context<'a>, scheme: AuthScheme, has_credential: bool) -> (Decision, Option<Violation>) {
         let mut decision = Decision::of_status(context.status);
         let mut reason = None;
         let rule = self.verdict.iter().find(|rule| rule.on.is_none_or(|on| on == decision) && rule.when.holds(context));

@@ -99,12 +99,12 @@ impl TicketPlan {
     }
 
     /// True when the record is a revocation ticket.
-    pub fn wants(&self, context: &Context<'_>) -> bool {
+    pub fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
         self.keep.as_ref().is_none_or(|keep| keep.holds(context))
     }
 
     /// Reads one ticket. The error is a reject reason.
-    pub fn row(&self, context: &Context<'_>, settings: &TicketSettings) -> Result<TicketRow, &'static str> {
+    pub fn row<'a>(&'a self, context: &Context<'a>, settings: &TicketSettings) -> Result<TicketRow, &'static str> {
         let ticket = self.ticket.owned(context).ok_or("missing_ticket_key")?;
         let reported_us = match self.reported_at.instant(context) {
             Ok(Some(instant)) => instant,
@@ -112,8 +112,9 @@ impl TicketPlan {
             Err(_) => return Err("bad_timestamp"),
         };
         let labels = self.text.as_ref().and_then(|place| context.document(place)).map(|text| LabelledLines::read(&text)).unwrap_or_default();
-        let clock = |field: &Candidates, label: &str| field.instant(context).ok().flatten().or_else(|| labels.instant(label, context));
-        let claimed = clock(&self.revoked_at, "revoked at");
+        let clock = |field: &'a Candidates, label: &str| field.instant(context).ok().flatten().or_else(|| labels.instant(label, context));
+        // Of several claims the last one counts: a reopened ticket is revoked again.
+        let claimed = self.revoked_at.instant(context).ok().flatten().or_else(|| labels.last_instant("revoked at", context));
         let from_history = if claimed.is_none() { self.revoked_in_history(context, settings) } else { None };
         let status = self.status.owned(context);
         let resolution = self.resolution.owned(context);
@@ -143,14 +144,13 @@ impl TicketPlan {
     }
 
     /// Every credential that a field or a labelled line names, as references; in order, distinct.
-    fn credentials(&self, context: &Context<'_>, labels: &LabelledLines) -> Vec<String> {
-        let mut credentials = self.credential.texts(context);
-        if credentials.is_empty() {
-            credentials = labels.all("credential");
-        }
+    fn credentials<'a>(&'a self, context: &Context<'a>, labels: &LabelledLines) -> Vec<String> {
+        let fields = self.credential.texts(context);
+        let named = if fields.is_empty() { labels.all("credential") } else { fields.clone() };
+        let is_final = !fields.is_empty() && self.credential.makes_references();
         let mut references: Vec<String> = Vec::new();
-        for text in credentials {
-            let reference = token::reference_or_digest(text.trim(), context.digester);
+        for text in named {
+            let reference = if is_final { text } else { token::reference_or_digest(text.trim(), context.digester) };
             if !references.contains(&reference) {
                 references.push(reference);
             }
@@ -211,6 +211,10 @@ impl LabelledLines {
 
     fn all(&self, label: &str) -> Vec<String> {
         self.0.iter().filter(|(name, _)| name == label).map(|(_, value)| value.clone()).collect()
+    }
+
+    fn last_instant(&self, label: &str, context: &Context<'_>) -> Option<Micros> {
+        self.0.iter().rev().filter(|(name, _)| name == label).find_map(|(_, value)| time::parse(value, TimeForm::Iso, context.zone))
     }
 
     fn instant(&self, label: &str, context: &Context<'_>) -> Option<Micros> {

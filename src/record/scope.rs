@@ -58,6 +58,9 @@ pub fn family(scope: &str) -> Option<&str> {
 
 /// `*` stands for any text, the empty one included.
 pub fn glob_matches(pattern: &str, text: &str) -> bool {
+    if memchr::memchr(b'*', pattern.as_bytes()).is_none() {
+        return pattern == text;
+    }
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or("");
     let Some(mut rest) = text.strip_prefix(first) else { return false };

@@ -192,9 +192,12 @@ pub const REFERENCE_KINDS: [&str; 10] = ["key", "kid", "jti", "token", "cert", "
 
 /// A credential named in a ticket or configuration: a reference of a known kind stays, anything else is taken for a raw
 /// secret and becomes its digest. `token:` and `cert:` are references only before a digest, an id or a serial number:
-/// what else follows them may be the secret itself.
+/// what else follows them may be the secret itself, and is digested without the prefix so that it joins with calls.
 pub fn reference_or_digest(text: &str, digester: &Digester) -> String {
-    if is_reference(text) { normalise_reference(text) } else { digester.reference(text.as_bytes()) }
+    if is_reference(text) {
+        return normalise_reference(text, digester);
+    }
+    digester.reference(text.strip_prefix("token:").unwrap_or(text).as_bytes())
 }
 
 fn is_reference(text: &str) -> bool {
@@ -206,14 +209,26 @@ fn is_reference(text: &str) -> bool {
     }
 }
 
-/// Spells the digest of a `cert:sha256:` or `token:sha256:` reference as lower-case hex.
-pub fn normalise_reference(reference: &str) -> String {
-    for kind in ["cert:sha256:", "token:sha256:"] {
-        if let Some(digest) = reference.strip_prefix(kind) {
-            return sha256_hex(digest).map_or_else(|| reference.to_string(), |hex| format!("{kind}{hex}"));
-        }
+/// Spells the digest of a reference as lower-case hex; a token's digest is keyed like every other.
+pub fn normalise_reference(reference: &str, digester: &Digester) -> String {
+    if let Some(digest) = reference.strip_prefix("token:sha256:").and_then(digest_of) {
+        return digester.reference_of_digest(&digest);
     }
-    reference.to_string()
+    match reference.strip_prefix("cert:sha256:").and_then(sha256_hex) {
+        Some(hex) => format!("cert:sha256:{hex}"),
+        None => reference.to_string(),
+    }
+}
+
+/// The 32 bytes of a SHA-256 in any spelling.
+pub fn digest_of(text: &str) -> Option<[u8; 32]> {
+    digest_of_hex(&sha256_hex(text)?)
+}
+
+fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
+    let byte = |at: usize| u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..32).map(byte).collect::<Option<_>>()?;
+    bytes.try_into().ok()
 }
 
 #[cfg(test)]
@@ -235,6 +250,8 @@ mod tests {
     fn a_hash_key_changes_digests_but_keeps_joins() {
         let keyed = Digester::new(Some(b"k".to_vec()));
         assert_ne!(keyed.reference(b"abc"), Digester::default().reference(b"abc"));
+        let named_in_a_ticket = Digester::default().reference(b"abc");
+        assert_eq!(reference_or_digest(&named_in_a_ticket, &keyed), keyed.reference(b"abc"));
         assert_eq!(keyed.reference(b"abc"), keyed.reference_of_digest(&Sha256::digest(b"abc").into()));
     }
 
@@ -262,7 +279,7 @@ mod tests {
         let digester = Digester::default();
         assert_eq!(reference_or_digest("jti:abc", &digester), "jti:abc");
         assert!(reference_or_digest("hunter2", &digester).starts_with("token:sha256:"));
-        assert!(reference_or_digest("token:hunter2", &digester).starts_with("token:sha256:"));
+        assert_eq!(reference_or_digest("token:hunter2", &digester), digester.reference(b"hunter2"));
         assert!(reference_or_digest("password:hunter2", &digester).starts_with("token:sha256:"));
     }
 }

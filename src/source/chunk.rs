@@ -267,6 +267,14 @@ fn rows_of(bytes: &[u8], separator: u8, at_end: bool) -> (Vec<Element>, usize) {
     (elements, at)
 }
 
+/// The elements of one whole JSON array.
+pub fn elements_of(array: &[u8]) -> Vec<Element> {
+    let mut splitter = Splitter::new(Vec::new());
+    splitter.scan(array);
+    splitter.finish(array);
+    splitter.elements
+}
+
 /// Finds the ends of JSON values in a stream, by depth and strings alone.
 struct Splitter {
     wrappers: Vec<String>,

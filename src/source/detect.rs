@@ -248,13 +248,16 @@ fn closest(library: &Library, records: &[Value]) -> String {
         .filter(|pack| pack.file.decoder == DecoderKind::Json && !pack.file.detect.required.is_empty())
         .map(|pack| {
             let required = &pack.file.detect.required;
-            let missing: Vec<&String> = required.iter().filter(|path| lookup(record, path).is_none()).collect();
-            (required.len() - missing.len(), required.len(), missing, pack.id())
+            let has = |path: &&String| lookup(record, path).is_some();
+            let mut missing: Vec<String> = required.iter().filter(|path| !has(path)).map(|path| format!("`{path}`")).collect();
+            let found = required.len() - missing.len();
+            let groups = pack.file.detect.any_of.iter().filter(|group| !group.iter().any(|path| has(&path)));
+            missing.extend(groups.map(|group| format!("one of `{}`", group.join("`, `"))));
+            (found, required.len(), missing, pack.id())
         })
         .max_by_key(|(found, required, _, _)| (found * 100 / required, *found));
     match closest {
         Some((found, required, missing, id)) if found > 0 => {
-            let missing: Vec<String> = missing.iter().map(|path| format!("`{path}`")).collect();
             let missing = if missing.is_empty() { String::new() } else { format!("; missing {}", missing.join(", ")) };
             format!("closest: {id} ({found} of {required} required keys{missing})")
         }

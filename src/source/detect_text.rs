@@ -72,7 +72,7 @@ fn score(pack: &Pack, lines: &[&[u8]]) -> Option<Score> {
 
 /// How many of the wanted columns a line has; `None` if the pack does not know it.
 fn columns_read(pack: &Pack, plan: &TextPlan, reader: &mut TextReader, line: &[u8]) -> Option<usize> {
-    std::str::from_utf8(line).ok()?;
+    let Ok(line) = std::str::from_utf8(line) else { return None };
     match reader.read(plan, line) {
         Err(_) => None,
         Ok(None) => Some(0),

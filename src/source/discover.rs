@@ -43,7 +43,10 @@ pub fn discover(paths: &[String]) -> Discovery {
             Err(error) => problems.push((PathBuf::from(path), format!("neither a path nor a pattern: {error}"))),
         }
     }
-    Discovery { files: found.into_iter().collect(), problems }
+    // Byte order of the whole path, not component by component: the order that `sort` and `ls` users see in a listing.
+    let mut files: Vec<PathBuf> = found.into_iter().collect();
+    files.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
+    Discovery { files, problems }
 }
 
 fn add(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Vec<(PathBuf, String)>) {

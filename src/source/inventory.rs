@@ -82,10 +82,18 @@ fn csv_records(bytes: &[u8]) -> Vec<InventoryRecord> {
         .map(|row| InventoryRecord {
             number: row.line,
             offset: row.offset,
-            problem: if row.is_utf8 { None } else { Some("invalid_utf8") },
+            problem: csv_problem(&row),
             values: names.iter().cloned().zip(row.fields).collect(),
         })
         .collect()
+}
+
+fn csv_problem(row: &csv::CsvRow) -> Option<&'static str> {
+    match (row.is_utf8, row.is_truncated) {
+        (false, _) => Some("invalid_utf8"),
+        (_, true) => Some("truncated_csv"),
+        _ => None,
+    }
 }
 
 /// The tables of an array, numbered in order.

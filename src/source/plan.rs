@@ -2,6 +2,7 @@
 
 use crate::record::field::{FieldKind, Fields};
 use crate::record::inventory::Aliases;
+use crate::record::lazy::LazyValue;
 use crate::record::time::{self, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
@@ -197,6 +198,24 @@ pub struct TokenFacts {
     pub api_key_reference: Option<String>,
 }
 
+/// Scopes as found: one text still to be split, which repeats from call to call, or a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScopeText<'a> {
+    Raw(Cow<'a, str>),
+    /// Sorted, distinct.
+    List(Vec<String>),
+}
+
+impl ScopeText<'_> {
+    /// The scopes, sorted and distinct.
+    pub fn into_list(self) -> Vec<String> {
+        match self {
+            ScopeText::Raw(text) => scope::split(&text),
+            ScopeText::List(list) => list,
+        }
+    }
+}
+
 /// Everything a candidate may look at.
 pub struct Context<'a> {
     pub fields: Fields<'a>,
@@ -220,10 +239,10 @@ impl<'a> Context<'a> {
         self.trees.borrow_mut().entry(slot).or_insert_with(|| self.fields.tree(slot).map(std::rc::Rc::new)).clone()
     }
 
-    fn text_at(&self, place: &Place) -> Option<Cow<'a, str>> {
+    fn text_at(&self, place: &'a Place) -> Option<Cow<'a, str>> {
         match place {
             Place::Slot(slot) => self.fields.text(*slot),
-            Place::Constant(value) => Some(Cow::Owned(value.clone())),
+            Place::Constant(value) => Some(Cow::Borrowed(value)),
             Place::Derived(Derived::JwtClient) => self.token.claims.as_ref()?.client.clone().map(Cow::Owned),
             Place::Derived(Derived::JwtJti) => self.token.claims.as_ref()?.jti.clone().map(Cow::Owned),
             Place::Derived(Derived::Token) => self.token.token_reference.clone().map(Cow::Owned),
@@ -231,9 +250,12 @@ impl<'a> Context<'a> {
             Place::Derived(Derived::PrefixTime) => self.prefix_time.map(Cow::Borrowed),
             Place::Derived(Derived::JwtScopes) => None,
             Place::Inside(slot, steps) => {
-                let tree = self.tree(*slot)?;
-                let found = step_into(&tree, steps);
-                found.into_iter().find_map(scalar_text).map(Cow::Owned)
+                let mut found = None;
+                step_into(self.fields.lazy(*slot)?, steps, &mut |value| {
+                    found = value.text();
+                    found.is_some()
+                });
+                found
             }
             Place::Join(places, separator) => {
                 let first = self.text_at(places.first()?)?;
@@ -244,17 +266,19 @@ impl<'a> Context<'a> {
     }
 
     /// All texts at a place: every element of a list, each split at blanks and commas by the caller.
-    fn texts_at(&self, place: &Place) -> Option<Vec<String>> {
+    fn texts_at(&self, place: &'a Place) -> Option<Vec<String>> {
         match place {
             Place::Derived(Derived::JwtScopes) => self.token.claims.as_ref()?.scopes.clone(),
             Place::Inside(slot, steps) => {
-                let tree = self.tree(*slot)?;
-                let texts: Vec<String> = step_into(&tree, steps).into_iter().flat_map(list_texts).collect();
+                let mut texts: Vec<String> = Vec::new();
+                step_into(self.fields.lazy(*slot)?, steps, &mut |value| {
+                    texts.extend(value.texts().into_iter().map(Cow::into_owned));
+                    false
+                });
                 (!texts.is_empty()).then_some(texts)
             }
             Place::Slot(slot) if self.fields.kind(*slot) == FieldKind::Array => {
-                let tree = self.tree(*slot)?;
-                Some(list_texts(&tree))
+                Some(self.fields.lazy(*slot)?.texts().into_iter().map(Cow::into_owned).collect())
             }
             other => self.text_at(other).map(|text| vec![text.into_owned()]),
         }
@@ -268,60 +292,36 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn is_logged(&self, place: &Place) -> bool {
+    fn is_logged(&self, place: &'a Place) -> bool {
         match place {
             Place::Slot(slot) => self.fields.kind(*slot) != FieldKind::Missing,
             other => self.text_at(other).is_some(),
         }
     }
 
-    fn is_empty(&self, place: &Place) -> bool {
+    fn is_empty(&self, place: &'a Place) -> bool {
         let Place::Slot(slot) = place else { return self.text_at(place).is_none() };
         match self.fields.kind(*slot) {
             FieldKind::Missing | FieldKind::Null => true,
             FieldKind::Object | FieldKind::Array => {
                 let raw = self.fields.raw(*slot);
-                raw[1..raw.len() - 1].iter().all(u8::is_ascii_whitespace)
+                raw[1..raw.len() - 1].trim().is_empty()
             }
             _ => self.fields.text(*slot).is_none(),
         }
     }
 }
 
-fn step_into<'v>(value: &'v Value, steps: &[Step]) -> Vec<&'v Value> {
-    let Some((step, rest)) = steps.split_first() else { return vec![value] };
+/// Visits the values that steps lead to, in order, until `visit` says that it has enough; true if it did.
+fn step_into<'v>(value: LazyValue<'v>, steps: &[Step], visit: &mut dyn FnMut(LazyValue<'v>) -> bool) -> bool {
+    let Some((step, rest)) = steps.split_first() else { return visit(value) };
     match step {
-        Step::Key(key) => value.get(key).map_or_else(Vec::new, |inner| step_into(inner, rest)),
-        Step::Index(index) => value.get(index).map_or_else(Vec::new, |inner| step_into(inner, rest)),
-        Step::All => match value {
-            Value::Array(items) => items.iter().flat_map(|item| step_into(item, rest)).collect(),
-            _ => Vec::new(),
-        },
-        Step::Where(key, wanted) => {
-            let Value::Array(items) = value else { return Vec::new() };
-            wanted
-                .iter()
-                .flat_map(|wanted| items.iter().filter(move |item| item.get(key).and_then(Value::as_str) == Some(wanted)))
-                .flat_map(|item| step_into(item, rest))
-                .collect()
-        }
-    }
-}
-
-fn scalar_text(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        _ => return None,
-    };
-    (!crate::record::field::is_absent(&text)).then_some(text)
-}
-
-fn list_texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items.iter().filter_map(scalar_text).collect(),
-        other => scalar_text(other).into_iter().collect(),
+        Step::Key(key) => value.get(key).is_some_and(|inner| step_into(inner, rest, visit)),
+        Step::Index(index) => value.items().nth(*index).is_some_and(|inner| step_into(inner, rest, visit)),
+        Step::All => value.items().any(|item| step_into(item, rest, visit)),
+        Step::Where(key, wanted) => wanted.iter().any(|wanted| {
+            value.items().filter(|item| item.get(key).and_then(LazyValue::text).as_deref() == Some(wanted)).any(|item| step_into(item, rest, visit))
+        }),
     }
 }
 
@@ -330,26 +330,43 @@ impl Candidates {
         self.0.is_empty()
     }
 
+    /// True when a candidate turns secrets into references itself.
+    pub fn makes_references(&self) -> bool {
+        self.0.iter().filter_map(|candidate| candidate.change.as_ref()).any(|change| change.secret || change.token_digest)
+    }
+
     /// The first candidate's value as text.
-    pub fn text<'a>(&self, context: &Context<'a>) -> Option<Cow<'a, str>> {
+    pub fn text<'a>(&'a self, context: &Context<'a>) -> Option<Cow<'a, str>> {
         self.0.iter().find_map(|candidate| candidate.text(context))
     }
 
     /// The first candidate's raw text, without changes: for secrets, which stay inside the record module.
-    pub fn owned(&self, context: &Context<'_>) -> Option<String> {
+    pub fn owned<'a>(&'a self, context: &Context<'a>) -> Option<String> {
         self.text(context).map(Cow::into_owned)
     }
 
-    /// The first candidate's value as a scope list: sorted, distinct.
-    pub fn scopes(&self, context: &Context<'_>) -> Option<Vec<String>> {
+    /// The first candidate's value as JSON text: an object as it stands, or JSON held in a string.
+    pub fn json<'a>(&'a self, context: &Context<'a>) -> Option<Cow<'a, str>> {
+        self.0.iter().filter(|candidate| candidate.holds(context)).find_map(|candidate| match &candidate.place {
+            Place::Slot(slot) if context.fields.kind(*slot) == FieldKind::Object => Some(Cow::Borrowed(context.fields.raw(*slot))),
+            _ => candidate.text(context),
+        })
+    }
+
+    /// The first candidate's value as a list of scopes.
+    pub fn scopes<'a>(&'a self, context: &Context<'a>) -> Option<ScopeText<'a>> {
         self.0.iter().filter(|candidate| candidate.holds(context)).find_map(|candidate| {
-            let texts = context.texts_at(&candidate.place)?;
-            Some(scope::normalise(texts.iter().flat_map(|text| scope::split(text))))
+            let is_scalar = matches!(&candidate.place, Place::Slot(slot) if context.fields.kind(*slot) != FieldKind::Array);
+            if is_scalar {
+                return candidate.changed(context.text_at(&candidate.place)?, context).map(ScopeText::Raw);
+            }
+            let texts = context.texts_at(&candidate.place)?.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context));
+            Some(ScopeText::List(scope::normalise(texts.flat_map(|text| scope::split(&text)))))
         })
     }
 
     /// All values of the first candidate that has any, each with its changes made.
-    pub fn texts(&self, context: &Context<'_>) -> Vec<String> {
+    pub fn texts<'a>(&'a self, context: &Context<'a>) -> Vec<String> {
         self.0
             .iter()
             .filter(|candidate| candidate.holds(context))
@@ -366,7 +383,7 @@ impl Candidates {
 
     /// The first candidate that is present as an instant: `Ok(None)` when none is there, `Err` with the text when it is
     /// there and no instant.
-    pub fn instant(&self, context: &Context<'_>) -> Result<Option<Micros>, String> {
+    pub fn instant<'a>(&'a self, context: &Context<'a>) -> Result<Option<Micros>, String> {
         for candidate in &self.0 {
             if let Some(text) = candidate.text(context) {
                 let form = candidate.change.as_ref().and_then(|change| change.form).unwrap_or(TimeForm::Iso);
@@ -384,18 +401,18 @@ impl Candidates {
 }
 
 impl Candidate {
-    fn holds(&self, context: &Context<'_>) -> bool {
+    fn holds<'a>(&'a self, context: &Context<'a>) -> bool {
         self.when.as_ref().is_none_or(|condition| condition.holds(context))
     }
 
-    fn text<'a>(&self, context: &Context<'a>) -> Option<Cow<'a, str>> {
+    fn text<'a>(&'a self, context: &Context<'a>) -> Option<Cow<'a, str>> {
         if !self.holds(context) {
             return None;
         }
         self.changed(context.text_at(&self.place)?, context)
     }
 
-    fn changed<'a>(&self, text: Cow<'a, str>, context: &Context<'_>) -> Option<Cow<'a, str>> {
+    fn changed<'a>(&'a self, text: Cow<'a, str>, context: &Context<'a>) -> Option<Cow<'a, str>> {
         let Some(change) = &self.change else { return Some(text) };
         let mut text = text;
         if let Some(start) = &change.starts_with
@@ -413,7 +430,7 @@ impl Candidate {
             text = Cow::Owned(out);
         }
         if !change.map.is_empty() {
-            text = Cow::Owned(change.map.get(text.as_ref())?.clone());
+            text = Cow::Borrowed(change.map.get(text.as_ref())?);
         }
         if change.template {
             let mut out = String::with_capacity(text.len());
@@ -430,7 +447,7 @@ impl Candidate {
             text = Cow::Owned(text.to_uppercase());
         }
         if change.token_digest {
-            text = Cow::Owned(context.digester.reference_of_digest(&token::digest_of_base64(&text)?));
+            text = Cow::Owned(context.digester.reference_of_digest(&token::digest_of(&text)?));
         }
         if change.secret {
             if token::is_masked(&text) {
@@ -474,7 +491,7 @@ fn value_after(text: &str, marker: &str) -> Option<String> {
 
 impl Condition {
     /// True when every part that was given holds.
-    pub fn holds(&self, context: &Context<'_>) -> bool {
+    pub fn holds<'a>(&'a self, context: &Context<'a>) -> bool {
         (self.file.status.is_empty() || self.file.status.contains(&context.status))
             && self.place.as_ref().is_none_or(|place| self.place_holds(place, context))
             && (self.any.is_empty() || self.any.iter().any(|inner| inner.holds(context)))
@@ -482,7 +499,7 @@ impl Condition {
             && self.not.as_ref().is_none_or(|inner| !inner.holds(context))
     }
 
-    fn place_holds(&self, place: &Place, context: &Context<'_>) -> bool {
+    fn place_holds<'a>(&'a self, place: &'a Place, context: &Context<'a>) -> bool {
         let file = &self.file;
         if file.logged.is_some_and(|wanted| context.is_logged(place) != wanted) {
             return false;
@@ -493,10 +510,23 @@ impl Condition {
         if file.present.is_none() && file.is.is_empty() && file.starts_with.is_empty() && file.contains.is_empty() && self.matches.is_none() {
             return true;
         }
-        let texts = context.texts_at(place).unwrap_or_default();
-        if file.present.is_some_and(|wanted| texts.is_empty() == wanted) {
-            return false;
+        let is_list = match place {
+            Place::Slot(slot) => context.fields.kind(*slot) == FieldKind::Array,
+            Place::Inside(..) | Place::Derived(Derived::JwtScopes) => true,
+            _ => false,
+        };
+        if !is_list {
+            let text = context.text_at(place);
+            return file.present.is_none_or(|wanted| text.is_some() == wanted) && self.texts_hold(text.as_deref().as_slice());
         }
+        let texts = context.texts_at(place).unwrap_or_default();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        file.present.is_none_or(|wanted| texts.is_empty() != wanted) && self.texts_hold(&texts)
+    }
+
+    /// Of each kind of test that was given, some text passes it.
+    fn texts_hold(&self, texts: &[&str]) -> bool {
+        let file = &self.file;
         let some = |test: &dyn Fn(&str) -> bool| texts.iter().any(|text| test(text));
         (file.is.is_empty() || some(&|text| file.is.iter().any(|wanted| wanted == text)))
             && (file.starts_with.is_empty() || some(&|text| file.starts_with.iter().any(|start| text.starts_with(start.as_str()))))

@@ -66,7 +66,7 @@ impl Peeler {
     }
 
     fn peel_docker<'a>(&'a mut self, line: &'a [u8]) -> Option<Peeled<'a>> {
-        let fields = self.json.read(&self.plan, line).ok()?;
+        let fields = self.json.read(&self.plan, std::str::from_utf8(line).ok()?).ok()?;
         let record = fields.text(0).or_else(|| fields.text(1))?;
         fields.text(2)?;
         let time = fields.text(3).unwrap_or_default();

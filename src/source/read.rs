@@ -17,7 +17,7 @@ use crate::source::library::{Library, Pack};
 use crate::source::open;
 use crate::source::pack::PackKind;
 use crate::source::plan::Context;
-use crate::source::prefix::{Peeled, Peeler};
+use crate::source::prefix::Peeler;
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -329,16 +329,22 @@ impl<'a> Worker<'a> {
         let pack = &self.shared.library.packs[pack_index];
         let mut reader = self.readers[pack_index].take().unwrap_or_else(|| RecordReader::new(&pack.decoder));
         reader.start_chunk(&pack.decoder, chunk.header.as_deref());
-        let is_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
+        let text = simdutf8::basic::from_utf8(&chunk.bytes).ok();
         let (mut records, rejects) = (0, self.part.rejects.len());
         let mut one = |number: u64, start: usize, end: usize, problem: Option<&'static str>| {
             records += 1;
             let place = Place { file: index as u32, record: number, offset: chunk.offset + start as u64 };
             let bytes = &chunk.bytes[start..end];
-            let problem = problem.or_else(|| (!is_utf8 && simdutf8::basic::from_utf8(bytes).is_err()).then_some("invalid_utf8"));
+            // Records begin and end at ASCII bytes, so that these are character boundaries.
+            let whole = text.map(|text| &text[start..end]).or_else(|| simdutf8::basic::from_utf8(bytes).ok());
+            let problem = problem.or(whole.is_none().then_some("invalid_utf8"));
+            let whole = whole.unwrap_or("");
             let record = match problem {
-                None if !layout.prefixes.is_empty() => self.peeler.peel(&layout.prefixes, bytes).unwrap_or(Peeled { record: bytes, time: None }),
-                _ => Peeled { record: bytes, time: None },
+                None if !layout.prefixes.is_empty() => match self.peeler.peel(&layout.prefixes, whole.as_bytes()) {
+                    Some(peeled) => Record { text: utf8(peeled.record).unwrap_or(whole), time: peeled.time.and_then(utf8), bytes },
+                    None => Record { text: whole, time: None, bytes },
+                },
+                _ => Record { text: whole, time: None, bytes },
             };
             self.part.read_record(self.shared, pack, &mut reader, record, place, problem);
         };
@@ -349,7 +355,11 @@ impl<'a> Worker<'a> {
                     one(chunk.first_record + i as u64, element.start, element.end, element.problem);
                 }
             }
-            None => each_line(&chunk.bytes, |line, start, end| one(chunk.first_record + line, start, end, None)),
+            None => each_line(&chunk.bytes, |line, start, end| match objects_of_array(&chunk.bytes[start..end]) {
+                None => one(chunk.first_record + line, start, end, None),
+                // A batch on one line: each of its records carries the line's number.
+                Some(objects) => objects.iter().for_each(|object| one(chunk.first_record + line, start + object.start, start + object.end, None)),
+            }),
         }
         self.readers[pack_index] = Some(reader);
         self.shared.progress.records.fetch_add(records, Ordering::Relaxed);
@@ -374,6 +384,27 @@ fn each_line(bytes: &[u8], mut visit: impl FnMut(u64, usize, usize)) {
     }
 }
 
+/// The objects of a line that is a whole JSON array of objects, as gateways that post in batches write it.
+fn objects_of_array(line: &[u8]) -> Option<Vec<crate::source::chunk::Element>> {
+    if line[0] != b'[' || crate::source::decode::json::validate(line).is_err() {
+        return None;
+    }
+    let elements = crate::source::chunk::elements_of(line);
+    elements.iter().all(|element| line[element.start] == b'{').then_some(elements)
+}
+
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+/// One record as it is parsed: its text without prefixes, what a prefix said of the time, and its bytes as they stood.
+#[derive(Clone, Copy)]
+struct Record<'a> {
+    text: &'a str,
+    time: Option<&'a str>,
+    bytes: &'a [u8],
+}
+
 #[derive(Clone, Copy)]
 struct Place {
     file: u32,
@@ -384,7 +415,7 @@ struct Place {
 impl Part {
     /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
     fn read_record(
-        &mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Peeled<'_>, place: Place, problem: Option<&'static str>,
+        &mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place, problem: Option<&'static str>,
     ) {
         let outcome = match problem {
             Some(reason) => Err(reason),
@@ -394,7 +425,7 @@ impl Part {
             Ok(None) => self.count(place.file, None, |counts| counts.skipped += 1),
             Ok(Some(day)) => self.count(place.file, Some(day), |counts| counts.rows += 1),
             Err(reason) => {
-                let raw = shared.settings.keep_raw.then(|| String::from_utf8_lossy(record.record).into_owned());
+                let raw = shared.settings.keep_raw.then(|| String::from_utf8_lossy(record.bytes).into_owned());
                 self.rejects.push(Reject { file: place.file, record: place.record, byte_offset: place.offset, reason, raw });
                 self.count(place.file, None, |counts| counts.rejects += 1);
             }
@@ -408,12 +439,12 @@ impl Part {
     }
 
     /// The day of the rows that a record gave, `None` if it was of no interest.
-    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Peeled<'_>, place: Place) -> Result<Option<i64>, &'static str> {
-        let Some(fields) = reader.read(&pack.decoder, record.record)? else { return Ok(None) };
+    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place) -> Result<Option<i64>, &'static str> {
+        let Some(fields) = reader.read(&pack.decoder, record.text)? else { return Ok(None) };
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
         context.year = pack.file.year;
-        context.prefix_time = record.time.and_then(|time| std::str::from_utf8(time).ok());
+        context.prefix_time = record.time;
         let event = match &pack.identity_event {
             Some(plan) if plan.wants(&context) => Some(plan.row(&context)?),
             _ => None,

@@ -52,8 +52,8 @@ fn rows<T>(tables: &BTreeMap<String, Table>, name: &str, read: impl Fn(&Reader<'
     (0..table.rows()).filter_map(|row| read(&Reader { table, row })).collect()
 }
 
-/// The entity files' rows, as the report takes them.
-pub fn entities(tables: &BTreeMap<String, Table>) -> Entities {
+/// The entity files' rows, as the report takes them; `late` are accepted calls after revocation by month and credential.
+pub fn entities(tables: &BTreeMap<String, Table>, late: &Table, headline: &Period) -> Entities {
     Entities {
         apis: rows(tables, "apis", |row| Some(api_row(row, row.text("period")?.parse().ok()?))),
         identities: rows(tables, "identities", |row| Some(identity_row(row))),
@@ -62,7 +62,22 @@ pub fn entities(tables: &BTreeMap<String, Table>) -> Entities {
         revocations: rows(tables, "revocations", |row| Some(revocation_row(row))),
         exceptions: rows(tables, "exceptions", |row| Some(exception_row(row))),
         violations: rows(tables, "violations", |row| Some(violation_row(row))),
+        late_calls: late_calls(late, headline),
     }
+}
+
+/// Credentials accepted after their revocation in the headline period, with how many calls.
+fn late_calls(late: &Table, headline: &Period) -> BTreeMap<String, i64> {
+    let months: Vec<String> = headline.months().iter().map(Period::to_string).collect();
+    let mut calls = BTreeMap::new();
+    for row in 0..late.rows() {
+        if let (Some(month), Some(credential), Some(count)) = (late.text("month", row), late.text("credential", row), late.int("late_calls", row))
+            && months.iter().any(|other| other == month)
+        {
+            *calls.entry(credential.to_string()).or_default() += count;
+        }
+    }
+    calls
 }
 
 fn api_row(row: &Reader<'_>, period: Period) -> ApiRow {

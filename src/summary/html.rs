@@ -217,9 +217,14 @@ fn coverage(out: &mut String, coverage: &Coverage) {
             escape::html(&it.what)
         )
     });
-    let evidence = coverage.evidence.iter().filter(|it| it.of > 0).map(|it| {
-        let share = ours(&Share(it.rows as f64 / it.of as f64).to_string());
-        format!("{}: {share} of rows carry {}.", code(&it.source), escape::html(&it.evidence))
+    let evidence = coverage.evidence.chunk_by(|a, b| a.source == b.source).map(|of_source| {
+        let share = |rows: i64, of: i64| ours(&Share(rows as f64 / of as f64).to_string());
+        let parts: Vec<String> = of_source
+            .iter()
+            .filter(|it| it.of > 0)
+            .map(|it| format!("{} {}", escape::html(&it.evidence), share(it.rows, it.of)))
+            .collect();
+        format!("Evidence in rows of {}: {}.", code(&of_source[0].source), parts.join(", "))
     });
     list(out, gaps.chain(matches).chain(evidence));
 }
@@ -371,6 +376,9 @@ fn responders(out: &mut String, report: &Report) {
         out,
         &format!("<strong>How cases were matched:</strong> {}", prose(&responders.matching)),
     );
+    if !responders.cases.is_empty() {
+        long_table(out, &responders.cases, "Cases");
+    }
 }
 
 fn method(out: &mut String, report: &Report) {

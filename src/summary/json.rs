@@ -163,6 +163,8 @@ struct Responders {
     open: Vec<Value>,
     n_open: i64,
     matching: String,
+    cases: Vec<Value>,
+    n_cases: i64,
 }
 
 #[derive(Serialize)]
@@ -364,6 +366,8 @@ fn responders(report: &Report) -> Responders {
         open: objects(&responders.open),
         n_open: responders.open.total,
         matching: responders.matching.plain(),
+        cases: objects(&responders.cases),
+        n_cases: responders.cases.total,
     }
 }
 

@@ -220,11 +220,14 @@ fn coverage_notes(out: &mut String, coverage: &Coverage) {
         let what = escape::markdown(&it.what);
         let _ = writeln!(out, "- The inventory knows {matched} of {seen} {what} seen in the logs.");
     }
-    for it in coverage.evidence.iter().filter(|it| it.of > 0) {
-        let share = Share(it.rows as f64 / it.of as f64);
-        let (source, evidence) =
-            (escape::markdown_code(&it.source), escape::markdown(&it.evidence));
-        let _ = writeln!(out, "- {source}: {share} of rows carry {evidence}.");
+    for of_source in coverage.evidence.chunk_by(|a, b| a.source == b.source) {
+        let parts: Vec<String> = of_source
+            .iter()
+            .filter(|it| it.of > 0)
+            .map(|it| format!("{} {}", escape::markdown(&it.evidence), Share(it.rows as f64 / it.of as f64)))
+            .collect();
+        let source = escape::markdown_code(&of_source[0].source);
+        let _ = writeln!(out, "- Evidence in rows of {source}: {}.", parts.join(", "));
     }
     if !(coverage.gaps.is_empty() && coverage.matches.is_empty() && coverage.evidence.is_empty()) {
         out.push('\n');
@@ -367,6 +370,9 @@ fn responders(out: &mut String, report: &Report) {
         table(out, &responders.open, SHOWN_CASES);
     }
     line(out, &format!("**How cases were matched:** {}", prose(&responders.matching)));
+    if !responders.cases.is_empty() {
+        table(out, &responders.cases, SHOWN_CASES);
+    }
 }
 
 fn method(out: &mut String, report: &Report) {

@@ -240,6 +240,10 @@ pub struct Responders {
     pub open: Table,
     /// How tickets, IdP events and calls were matched.
     pub matching: Prose,
+    /// Credentials accepted after their revocation in the period.
+    pub n_late_credentials: i64,
+    /// Every case with what it was matched with, or why it could not be.
+    pub cases: Table,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

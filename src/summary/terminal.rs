@@ -177,11 +177,11 @@ fn closing(report: &Report, n_shown: usize) -> String {
         let measures = counted(supporting as i64, "supporting measure", "supporting measures");
         score.push_str(&format!("; {measures} in summary.md"));
     }
-    let accepted = match report.responders.still_accepted.total {
+    let accepted = match report.responders.n_late_credentials {
         0 => String::new(),
         n => format!(
             "{} after revocation.\n",
-            counted(n, "credential was used", "credentials were used")
+            counted(n, "credential was accepted", "credentials were accepted")
         ),
     };
     format!("{score}.\n{accepted}")

@@ -9,6 +9,19 @@ use std::path::{Path, PathBuf};
 pub struct RunFolder {
     parent: PathBuf,
     building: tempfile::TempDir,
+    /// Declared last, so dropped last: takes away a parent that this run made and left empty.
+    _made: MadeParent,
+}
+
+struct MadeParent(Option<PathBuf>);
+
+impl Drop for MadeParent {
+    fn drop(&mut self) {
+        if let Some(parent) = &self.0 {
+            // Fails, as it should, where the folder is not empty.
+            let _ = fs::remove_dir(parent);
+        }
+    }
 }
 
 /// Name of folders in the making; the lock file in them tells whether their maker still lives.
@@ -18,11 +31,12 @@ const LOCK: &str = "lock";
 impl RunFolder {
     /// Starts a folder under `parent`, and clears away what killed runs left there.
     pub fn start(parent: &Path) -> io::Result<RunFolder> {
+        let made = MadeParent((!parent.exists()).then(|| parent.to_path_buf()));
         fs::create_dir_all(parent)?;
         clear_abandoned(parent);
         let building = tempfile::Builder::new().prefix(BUILDING).tempdir_in(parent)?;
         fs::write(building.path().join(LOCK), std::process::id().to_string())?;
-        Ok(RunFolder { parent: parent.to_path_buf(), building })
+        Ok(RunFolder { parent: parent.to_path_buf(), building, _made: made })
     }
 
     /// Where files are written meanwhile.

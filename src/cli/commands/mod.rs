@@ -21,7 +21,7 @@ pub fn dispatch(arguments: Arguments) -> CommandResult {
         Command::Inspect(args) => inspect::command(&args, &global),
         Command::Explain { id } => explain::command(&id, &global),
         Command::List { kind } => list::command(kind, &global),
-        Command::Query(args) => query::command(&args),
+        Command::Query(args) => query::command(&args, &global),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "credlens", &mut out);

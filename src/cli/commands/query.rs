@@ -1,8 +1,9 @@
 //! `credlens query`: SQL, a saved investigation or a metric's own query over a finished run's Parquet.
 
 use crate::cli::CommandResult;
-use crate::cli::args::{QueryArgs, QueryFormat};
+use crate::cli::args::{Global, QueryArgs, QueryFormat};
 use crate::cli::commands::print;
+use crate::cli::config::Config;
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::table::{Column, Table};
 use crate::metric::catalog::Catalog;
@@ -10,14 +11,19 @@ use crate::metric::engine::query_run;
 use crate::summary::escape;
 
 /// Runs the command.
-pub fn command(args: &QueryArgs) -> CommandResult {
+pub fn command(args: &QueryArgs, global: &Global) -> CommandResult {
     if !args.run.join("run.json").is_file() {
         return Err(Failure::new("A010", format!("{} is no run folder", args.run.display())).hint("`credlens run` makes one"));
     }
-    let catalog = Catalog::new(&[]).map_err(|error| Failure::new("A003", error))?;
+    let config = Config::load(global.config.as_deref(), &[])?;
+    let catalog = Catalog::new(&config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     let sql = match args.query.strip_prefix("metrics/") {
         Some(id) => catalog.queries.get(&id.to_uppercase()).map(|query| query.sql.clone()).ok_or_else(|| Failure::new("A001", format!("no metric is called `{id}`")))?,
-        None => Catalog::investigation(&args.query).map_or_else(|| args.query.clone(), str::to_string),
+        None => match Catalog::investigation(&args.query) {
+            Some(sql) => sql.to_string(),
+            None if args.query.contains(char::is_whitespace) => args.query.clone(),
+            None => return Err(Failure::new("A001", format!("no investigation is called `{}`", args.query)).hint("`credlens list investigations` shows them; SQL is given in quotes")),
+        },
     };
     let table = query_run(&catalog, &args.run, &sql).map_err(|error| Failure::new("A050", error.to_string()))?;
     let text = match args.format {

@@ -6,13 +6,14 @@ use crate::cli::{CommandResult, Gate};
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, Frames, build_frames};
 use crate::frame::small::{Calendar, small_frames};
-use crate::frame::table::{Column, Table};
+use crate::frame::table::Table;
 use crate::frame::write::{FileMetadata, write_batch};
 use crate::metric::catalog::Catalog;
 use crate::metric::definition::MetricDefinition;
 use crate::metric::engine::{Results, is_output, run_catalog};
 use crate::metric::judge::{DaysCovered, JudgeContext, Target, judge_metric};
 use crate::metric::outcome::{Flag, Judgement, MetricRow, QueryRow, Status, Trend};
+use crate::metric::settings::MeasureSettings;
 use crate::period::{Period, parse_instant};
 use crate::record::time::MICROS_PER_DAY;
 use crate::record::token::Digester;
@@ -31,6 +32,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// The fact that names the credentials behind RV03.
+const LATE_CALLS: &str = "late_call_months";
+
 /// What a run needs to know, resolved from flags and configuration.
 pub struct Plan {
     pub paths: Vec<String>,
@@ -42,6 +46,7 @@ pub struct Plan {
     pub max_rejects: f64,
     pub threads: usize,
     pub keep_raw: bool,
+    pub fail_on: Vec<FailOn>,
 }
 
 impl Plan {
@@ -66,8 +71,13 @@ impl Plan {
             out: args.out.clone().unwrap_or_else(|| config.out.clone()),
             pack: args.pack.clone(),
             max_rejects: max_rejects.unwrap_or(config.max_rejects),
-            threads: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1),
+            threads: match args.threads {
+                Some(0) => return Err(Failure::new("A001", "--threads: at least 1")),
+                Some(threads) => threads,
+                None => std::thread::available_parallelism().map_or(1, usize::from),
+            },
             keep_raw: args.keep_raw,
+            fail_on: args.fail_on.clone(),
             config,
         })
     }
@@ -80,6 +90,8 @@ pub struct Outcome {
     pub rows: Vec<MetricRow>,
     pub evidence: Evidence,
     pub notes: Vec<String>,
+    /// One line for each gate that failed.
+    pub failed_gates: Vec<String>,
     pub records: u64,
     pub rejects: u64,
     pub timings: Vec<(String, Duration)>,
@@ -109,7 +121,10 @@ pub fn command(args: &RunArgs, global: &Global) -> CommandResult {
         let text = std::fs::read(outcome.folder.join("summary.json")).map_err(|error| Failure::io("A020", "summary.json", error))?;
         std::io::stdout().write_all(&text).map_err(|error| Failure::io("A020", "stdout", error))?;
     }
-    Ok(gate(&outcome, &plan, &args.fail_on))
+    for line in &outcome.failed_gates {
+        eprintln!("{line}");
+    }
+    Ok(if outcome.failed_gates.is_empty() { Gate::Passed } else { Gate::Failed })
 }
 
 fn install_interrupt(progress: &Progress) {
@@ -142,11 +157,18 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let library = Library::with_changes(&plan.config.packs, &plan.config.pack_changes).map_err(|error| Failure::new("A003", error))?;
     let catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     check_targets(plan, &catalog)?;
+    if let Some(id) = plan.config.sources.keys().find(|id| library.find(id).is_none()) {
+        let place = plan.config.file.as_ref().map_or_else(String::new, |file| file.display().to_string());
+        return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).at(place).hint("`credlens list packs` shows them"));
+    }
     let pack = match &plan.pack {
         Some(id) => Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")).hint("`credlens list packs` shows them"))?),
         None => None,
     };
-    let found = discover(&plan.paths);
+    let mut found = discover(&plan.paths);
+    // The configuration that is in use is no evidence, wherever it lies.
+    let own = plan.config.file.as_ref().and_then(|file| file.canonicalize().ok());
+    found.files.retain(|file| own.is_none() || file.canonicalize().ok() != own);
     let output = |error| Failure::io("A020", plan.out.display().to_string(), error);
     let folder = RunFolder::start(&plan.out).map_err(output)?;
     let settings = ReadSettings {
@@ -163,7 +185,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     clock.lap("read");
     let digests = digests(plan, &evidence, &catalog);
     let metadata = FileMetadata { run_digest: digests.inputs.clone() };
-    let frame_settings = FrameSettings { credential_aliases: plan.config.credential_aliases.clone(), grammar: plan.config.grammar.clone(), metadata: metadata.clone() };
+    let frame_settings = FrameSettings { credential_aliases: credential_aliases(plan, &settings.digester), grammar: plan.config.grammar.clone(), metadata: metadata.clone() };
     let frames_folder = folder.path().join("parquet/frames");
     let frames = build_frames(&mut evidence, &library, &frame_settings, &frames_folder).map_err(output)?;
     clock.lap("frames");
@@ -173,27 +195,34 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     for (name, table) in &small {
         write_batch(&frames_folder.join(format!("{name}.parquet")), &table.to_batch(), &metadata).map_err(output)?;
     }
-    let results = run_catalog(&catalog, &frames, &small, &is_output).map_err(|error| Failure::new("A050", error.to_string()))?;
+    let results = run_catalog(&catalog, &frames, &small, &|query| is_output(query) || query.name == LATE_CALLS).map_err(|error| Failure::new("A050", error.to_string()))?;
     clock.lap("queries");
     if progress.stop.load(Ordering::Relaxed) {
         return Err(Failure::new("A020", "interrupted; the earlier run folder is as it was"));
     }
     let (rows, context) = judge(&catalog, &results, &calendar, plan)?;
     let entities = write_tables(&folder, &catalog, &results, &rows, &evidence, &frames, &library, plan, &metadata).map_err(output)?;
+    let late = results.tables.get(LATE_CALLS).cloned().unwrap_or_default();
     let name = calendar.headline.to_string();
-    let input = report_input(plan, &catalog, &calendar, &evidence, &frames, &library, rows.clone(), context, &entities, &digests);
+    let input = report_input(plan, &catalog, &calendar, &evidence, &frames, &library, rows.clone(), context, &entities, &late, &digests);
     let report = Report::build(input);
     clock.lap("report");
     write_report(&folder, &report, &plan.out.join(&name)).map_err(output)?;
     let records: u64 = evidence.ledger.values().map(|counts| counts.records).sum();
     let rejects: u64 = evidence.ledger.values().map(|counts| counts.rejects).sum();
     let notes = notes(&evidence, &found, &library);
-    let is_over = rejects as f64 > plan.max_rejects * records as f64;
-    let manifest = manifest(plan, &library, &catalog, &calendar, &evidence, &digests, &results, &clock, records, rejects, is_over);
+    let failed_gates = failed_gates(plan, &rows, &calendar.headline, records, rejects);
+    let manifest = manifest(plan, &library, &catalog, &calendar, &evidence, &digests, &results, &clock, records, rejects, &failed_gates);
     write_text(&folder.path().join("run.json"), &(serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n")).map_err(output)?;
     let folder = folder.finish(&name).map_err(output)?;
     clock.lap("write");
-    Ok(Outcome { folder, report, rows, evidence, notes, records, rejects, timings: clock.laps })
+    Ok(Outcome { folder, report, rows, evidence, notes, failed_gates, records, rejects, timings: clock.laps })
+}
+
+/// Both sides of `[credential_aliases]` spelled as the frames spell references.
+fn credential_aliases(plan: &Plan, digester: &Digester) -> std::collections::HashMap<String, String> {
+    let spelled = |text: &String| crate::record::token::reference_or_digest(text, digester);
+    plan.config.credential_aliases.iter().map(|(left, right)| (spelled(left), spelled(right))).collect()
 }
 
 struct Clock {
@@ -305,7 +334,9 @@ fn targets(definitions: &BTreeMap<String, MetricDefinition>, plan: &Plan) -> BTr
     let measure = &plan.config.measure;
     let mut targets = BTreeMap::new();
     for definition in definitions.values() {
-        let configured = measure.targets.get(&definition.id).copied();
+        // RV01 shares its target with RV05 unless it was given one of its own.
+        let shared = (definition.id == "RV01" && measure.revoke_target_us != MeasureSettings::default().revoke_target_us).then_some(measure.revoke_target_us as f64 / 1e6);
+        let configured = measure.targets.get(&definition.id).copied().or(shared);
         let Some(value) = configured.or(definition.target) else { continue };
         let source = if configured.is_some() { "credlens.toml" } else { "default" };
         targets.insert(definition.id.clone(), Target { value, source: source.into(), by_segment: BTreeMap::new() });
@@ -387,14 +418,30 @@ fn day_gaps(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<
     gaps
 }
 
+/// Pauses of a log that are worth a word: at least three days, and three times as long as 95 % of its pauses, so that a source
+/// that seldom speaks does not fill the report.
+fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) -> Vec<((String, i64), i64)> {
+    const SHORTEST_DAYS: i64 = 3;
+    let mut by_source: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for ((source, _), gap) in &gaps {
+        by_source.entry(source).or_default().push(*gap);
+    }
+    for pauses in by_source.values_mut() {
+        pauses.sort_unstable();
+    }
+    let usual: BTreeMap<String, i64> = by_source.iter().map(|(source, pauses)| (source.to_string(), pauses[(pauses.len() - 1) * 95 / 100])).collect();
+    let is_unusual = |((source, _), gap): &((String, i64), i64)| streams.contains(source) && *gap >= SHORTEST_DAYS && *gap >= 3 * usual[source];
+    gaps.into_iter().filter(is_unusual).collect()
+}
+
 #[allow(clippy::too_many_arguments)]
 fn report_input(
     plan: &Plan, catalog: &Catalog, calendar: &Calendar, evidence: &Evidence, frames: &Frames, library: &Library, rows: Vec<MetricRow>, context: JudgeContext,
-    entities: &BTreeMap<String, Table>, digests: &Digests,
+    entities: &BTreeMap<String, Table>, late: &Table, digests: &Digests,
 ) -> ReportInput {
     let source_of = |file: u32| source_name(evidence, library, file);
-    let gateways: BTreeSet<String> = library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
-    let gaps = day_gaps(evidence, &source_of).into_iter().filter(|((source, _), gap)| *gap > 0 && gateways.contains(source));
+    let streams: BTreeSet<String> = library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
+    let gaps = unusual_gaps(day_gaps(evidence, &source_of), &streams);
     ReportInput {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         organisation: None,
@@ -402,18 +449,43 @@ fn report_input(
         as_of_us: calendar.as_of_us,
         run_folder: plan.out.join(calendar.headline.to_string()).to_string_lossy().into_owned(),
         has_charts: true,
-        definitions: catalog.definitions().into_values().collect(),
+        definitions: with_actual_thresholds(in_reading_order(catalog), &plan.config.measure),
         rows,
         earlier: Vec::new(),
         targets: context.targets,
         breaks: context.breaks,
-        entities: feed::entities(entities),
+        entities: feed::entities(entities, late, &calendar.headline),
         ledger: ledger_rows(evidence, &source_of),
-        gaps: gaps.map(|((source, day), gap)| Gap { source, from_us: (day - gap) * MICROS_PER_DAY, to_us: day * MICROS_PER_DAY }).collect(),
+        gaps: gaps.into_iter().map(|((source, day), gap)| Gap { source, from_us: (day - gap) * MICROS_PER_DAY, to_us: day * MICROS_PER_DAY }).collect(),
         evidence: evidence_shares(frames, &source_of),
         inventory_matches: inventory_matches(evidence, entities),
         digests: digests.clone(),
     }
+}
+
+/// Definitions in the order of metrics.md: proof, lifetime, scopes, revocation, identities, policy, exceptions; then a user's own.
+fn in_reading_order(catalog: &Catalog) -> Vec<MetricDefinition> {
+    const FAMILIES: [&str; 7] = ["SC", "TK", "SP", "RV", "ID", "RT", "EX"];
+    let mut definitions: Vec<MetricDefinition> = catalog.definitions().into_values().collect();
+    let family = |definition: &MetricDefinition| FAMILIES.iter().position(|family| definition.id.starts_with(family)).unwrap_or(FAMILIES.len());
+    definitions.sort_by_key(|definition| (family(definition), definition.id.clone()));
+    definitions
+}
+
+/// Thresholds as this run used them, with where they come from; targets have a table of their own.
+fn with_actual_thresholds(mut definitions: Vec<MetricDefinition>, measure: &MeasureSettings) -> Vec<MetricDefinition> {
+    let (now, usual) = (measure.thresholds(), MeasureSettings::default().thresholds());
+    for definition in &mut definitions {
+        definition.thresholds.retain(|threshold| threshold.name != "target");
+        for threshold in &mut definition.thresholds {
+            let Some(value) = now.get(threshold.name.as_str()) else { continue };
+            if usual.get(threshold.name.as_str()) != Some(value) {
+                threshold.source = "credlens.toml".into();
+            }
+            threshold.value.clone_from(value);
+        }
+    }
+    definitions
 }
 
 fn ledger_rows(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> Vec<LedgerRow> {
@@ -456,12 +528,15 @@ fn evidence_shares(frames: &Frames, source_of: &dyn Fn(u32) -> String) -> Vec<Ev
             sum.1 += counts.rows;
         }
     }
-    sums.into_iter().map(|((source, kind), (rows, of))| EvidenceShare { source, evidence: kind.into(), rows, of }).collect()
+    // A kind of evidence that no row of a source carries is one that its format cannot carry, or a matter for `inspect`.
+    sums.into_iter().filter(|(_, (rows, _))| *rows > 0).map(|((source, kind), (rows, of))| EvidenceShare { source, evidence: kind.into(), rows, of }).collect()
 }
 
 fn inventory_matches(evidence: &Evidence, entities: &BTreeMap<String, Table>) -> Vec<InventoryMatch> {
+    // An entity known from an inventory alone was not seen.
     let seen = |entity: &str, column: &str| -> BTreeSet<String> {
-        entities.get(entity).and_then(|table| table.column(column)).map(Column::texts).unwrap_or_default().iter().flatten().cloned().collect()
+        let Some(table) = entities.get(entity) else { return BTreeSet::new() };
+        (0..table.rows()).filter(|row| table.int("first_seen", *row).is_some()).filter_map(|row| table.text(column, row).map(str::to_string)).collect()
     };
     let apis = seen("apis", "api");
     let identities = seen("identities", "identity");
@@ -524,7 +599,7 @@ fn file_digest(path: &Path) -> String {
 #[allow(clippy::too_many_arguments)]
 fn manifest(
     plan: &Plan, library: &Library, catalog: &Catalog, calendar: &Calendar, evidence: &Evidence, digests: &Digests, results: &Results, clock: &Clock, records: u64,
-    rejects: u64, is_over: bool,
+    rejects: u64, failed_gates: &[String],
 ) -> serde_json::Value {
     let mut sums: BTreeMap<u32, [u64; 5]> = BTreeMap::new();
     for ((file, _), counts) in &evidence.ledger {
@@ -564,7 +639,7 @@ fn manifest(
         "files": files,
         "records": records,
         "rejects": rejects,
-        "verdict": { "exit_status": i32::from(is_over), "max_rejects": plan.max_rejects, "rejects_exceeded": is_over },
+        "verdict": { "exit_status": i32::from(!failed_gates.is_empty()), "max_rejects": plan.max_rejects, "failed_gates": failed_gates },
         "timings_ms": {
             "stages": clock.laps.iter().map(|(name, duration)| (name.clone(), millis(duration))).collect::<BTreeMap<_, _>>(),
             "queries": results.timings.iter().map(|(name, duration)| (name.clone(), millis(duration))).collect::<BTreeMap<_, _>>(),
@@ -606,27 +681,24 @@ fn reject_line(outcome: &Outcome) -> String {
     format!("Rejected {} ({share}), most for `{main}`: see parquet/rejects.parquet", outcome.rejects)
 }
 
-/// The run's gates.
-fn gate(outcome: &Outcome, plan: &Plan, fail_on: &[FailOn]) -> Gate {
+/// A line for each gate that failed.
+fn failed_gates(plan: &Plan, rows: &[MetricRow], headline: &Period, records: u64, rejects: u64) -> Vec<String> {
     let mut failed = Vec::new();
-    if outcome.rejects as f64 > plan.max_rejects * outcome.records as f64 {
-        failed.push(format!("error[A012]: {} of {} records were rejected, more than --max-rejects {} allows", outcome.rejects, outcome.records, plan.max_rejects));
+    if rejects as f64 > plan.max_rejects * records as f64 {
+        let allowed = plan.max_rejects * 100.0;
+        failed.push(format!("error[A012]: {rejects} of {records} records were rejected, more than the {allowed}% that --max-rejects allows"));
     }
-    let headline = |row: &&MetricRow| row.is_headline() && row.period == outcome.report.period;
-    let ids = |test: &dyn Fn(&MetricRow) -> bool| outcome.rows.iter().filter(headline).filter(|row| test(row)).map(|row| row.metric_id.clone()).collect::<Vec<_>>().join(", ");
-    for what in fail_on {
-        let found = match what {
-            FailOn::Missed => ids(&|row| row.judgement == Judgement::Missed),
-            FailOn::Regressing => ids(&|row| row.trend == Trend::Regressing),
-            FailOn::Unmeasured => ids(&|row| row.status == Status::NotMeasured),
+    let shown = |row: &&MetricRow| row.is_headline() && row.period == *headline;
+    let ids = |test: &dyn Fn(&MetricRow) -> bool| rows.iter().filter(shown).filter(|row| test(row)).map(|row| row.metric_id.clone()).collect::<Vec<_>>().join(", ");
+    for what in &plan.fail_on {
+        let (name, found) = match what {
+            FailOn::Missed => ("missed", ids(&|row| row.judgement == Judgement::Missed)),
+            FailOn::Regressing => ("regressing", ids(&|row| row.trend == Trend::Regressing)),
+            FailOn::Unmeasured => ("unmeasured", ids(&|row| row.status == Status::NotMeasured)),
         };
         if !found.is_empty() {
-            failed.push(format!("gate --fail-on {what:?}: {found}").to_lowercase());
+            failed.push(format!("error[A013]: --fail-on {name}: {found}"));
         }
     }
-    for line in &failed {
-        eprintln!("{line}");
-    }
-    if failed.is_empty() { Gate::Passed } else { Gate::Failed }
+    failed
 }
-

@@ -12,6 +12,8 @@ pub struct CsvRow {
     pub offset: u64,
     pub line: u64,
     pub is_utf8: bool,
+    /// The text ended inside a quoted field.
+    pub is_truncated: bool,
 }
 
 /// Reads all rows of a text that fits in memory (inventories). Blank lines are no rows. Comma, semicolon or tab: the
@@ -38,11 +40,17 @@ pub fn rows(bytes: &[u8]) -> Vec<CsvRow> {
                 fields.push(String::from_utf8_lossy(&std::mem::take(&mut field)).into_owned());
                 if record_end {
                     let row_line = line_at(bytes, start, row_start, &mut line);
-                    rows.push(CsvRow { fields: std::mem::take(&mut fields), offset: row_start, line: row_line, is_utf8 });
+                    rows.push(CsvRow { fields: std::mem::take(&mut fields), offset: row_start, line: row_line, is_utf8, is_truncated: false });
                     (row_start, is_utf8) = (offset, true);
                 }
             }
-            csv_core::ReadFieldResult::End => return rows,
+            csv_core::ReadFieldResult::End => {
+                if let Some(last) = rows.last_mut() {
+                    let raw = &bytes[last.offset as usize - start..];
+                    last.is_truncated = raw.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+                }
+                return rows;
+            }
         }
     }
 }
@@ -179,6 +187,12 @@ mod tests {
         let found = rows(b"\xef\xbb\xbfa,b\r\n\r\n\"x\ny\",\"q\"\"q\"\r\nlast,");
         let texts: Vec<(u64, Vec<&str>)> = found.iter().map(|row| (row.line, row.fields.iter().map(String::as_str).collect())).collect();
         assert_eq!(texts, [(1, vec!["a", "b"]), (3, vec!["x\ny", "q\"q"]), (5, vec!["last", ""])]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_seen() {
+        assert!(!rows(b"a\n\"b\"\n")[1].is_truncated);
+        assert!(rows(b"a\n\"b\n")[1].is_truncated);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct FieldPlan {
 struct Node {
     children: Vec<Edge>,
     ignore_case: bool,
+    /// Edges by hash of their keys, plus one; 0 is empty. A power of two long.
+    table: Vec<u16>,
     /// All slots at or below this node, cleared when its key is met again.
     slots: Vec<u16>,
 }
@@ -138,12 +140,57 @@ impl FieldPlan {
     fn number_edges(&mut self) {
         let mut number = 0;
         for node in &mut self.nodes {
+            node.build_table();
             for edge in &mut node.children {
                 edge.number = number;
                 number += 1;
             }
         }
     }
+}
+
+impl Node {
+    fn build_table(&mut self) {
+        self.table = vec![0; (self.children.len() * 4).next_power_of_two()];
+        for (at, edge) in self.children.iter().enumerate() {
+            let mut place = hash_of(edge.head, &edge.key) & (self.table.len() - 1);
+            while self.table[place] != 0 {
+                place = (place + 1) & (self.table.len() - 1);
+            }
+            self.table[place] = at as u16 + 1;
+        }
+    }
+
+    /// The edge of a key.
+    #[inline(always)]
+    fn find(&self, head: u64, key: &[u8]) -> Option<usize> {
+        let mut place = hash_of(head, key) & (self.table.len() - 1);
+        loop {
+            let edge = *self.table.get(place)?;
+            if edge == 0 {
+                return None;
+            }
+            if self.children[edge as usize - 1].is(head, key) {
+                return Some(edge as usize - 1);
+            }
+            place = (place + 1) & (self.table.len() - 1);
+        }
+    }
+}
+
+impl Edge {
+    #[inline(always)]
+    fn is(&self, head: u64, key: &[u8]) -> bool {
+        self.head == head && self.key.len() == key.len() && (key.len() <= 8 || *self.key == *key)
+    }
+}
+
+/// Mixes a key's first eight bytes, its last one and its length.
+#[inline(always)]
+fn hash_of(head: u64, key: &[u8]) -> usize {
+    let last = key.last().copied().unwrap_or(0);
+    let mixed = (head ^ (key.len() as u64) << 56 ^ u64::from(last) << 48).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 32) as usize
 }
 
 /// `a.b.c` as one key each, or with neighbours joined by dots where the source may have flat keys.
@@ -188,21 +235,21 @@ impl JsonReader {
         JsonReader { index: StructuralIndex::default(), spans: vec![Span::MISSING; plan.slots], seen: vec![0; edges], serial: 0 }
     }
 
-    /// Reads one record, which must be valid UTF-8 and one JSON object.
-    pub fn read<'a>(&'a mut self, plan: &FieldPlan, record: &'a [u8]) -> Result<Fields<'a>, JsonError> {
+    /// Reads one record, which must be one JSON object.
+    pub fn read<'a>(&'a mut self, plan: &FieldPlan, record: &'a str) -> Result<Fields<'a>, JsonError> {
         self.spans.fill(Span::MISSING);
         self.serial += 1;
-        let positions = self.index.index(record)?;
+        let positions = self.index.index(record.as_bytes())?;
         let mut walk = Walk {
             plan,
-            text: record,
+            text: record.as_bytes(),
             positions,
             spans: &mut self.spans,
             seen: &mut self.seen,
             serial: self.serial,
         };
         walk.record()?;
-        Ok(Fields::json(record, &self.spans))
+        Ok(Fields::new(record, &self.spans))
     }
 }
 
@@ -315,22 +362,17 @@ impl Walk<'_> {
     fn edge(&self, node: usize, start: usize, end: usize, guess: &mut usize) -> Option<usize> {
         let key = &self.text[start..end];
         let node = &self.plan.nodes[node];
-        let count = node.children.len();
         if node.ignore_case {
             return node.children.iter().position(|edge| edge.key.eq_ignore_ascii_case(key));
         }
         let head = head_at(self.text, start, key.len());
-        let mut at = *guess;
-        for _ in 0..count {
-            if at >= count {
-                at = 0;
-            }
-            let edge = &node.children[at];
-            if edge.head == head && edge.key.len() == key.len() && (key.len() <= 8 || *edge.key == *key) {
-                *guess = at + 1;
-                return Some(at);
-            }
-            at += 1;
+        if node.children.get(*guess).is_some_and(|edge| edge.is(head, key)) {
+            *guess += 1;
+            return Some(*guess - 1);
+        }
+        if let Some(at) = node.find(head, key) {
+            *guess = at + 1;
+            return Some(at);
         }
         // A key may be spelled with escapes; such spellings are rare enough to be decoded here.
         if memchr::memchr(b'\\', key).is_some() {
@@ -547,7 +589,7 @@ mod tests {
         let paths: Vec<Vec<String>> = paths.iter().map(|p| p.split('.').map(String::from).collect()).collect();
         let plan = FieldPlan::new(&paths, &KeyRules { ignore_case: vec!["h".into()], flat: true });
         let mut reader = JsonReader::new(&plan);
-        let fields = reader.read(&plan, text.as_bytes())?;
+        let fields = reader.read(&plan, text)?;
         Ok((0..paths.len()).map(|slot| fields.text(slot).map(|text| text.into_owned())).collect())
     }
 
@@ -593,7 +635,7 @@ mod tests {
             let Ok(text) = String::from_utf8(text) else { continue };
             let expected = serde_json::from_str::<serde_json::Value>(&text);
             let lone_surrogate = expected.is_err() && text.contains("\\u");
-            match (reader.read(&plan, text.as_bytes()), expected) {
+            match (reader.read(&plan, &text), expected) {
                 (Ok(fields), Ok(value)) => {
                     let b = value.get("a").and_then(|a| a.get("b")).and_then(|b| b.as_str()).filter(|b| !b.is_empty());
                     if let Some(b) = b {

@@ -65,9 +65,9 @@ impl RecordReader {
         }
     }
 
-    /// Reads one record, which must be valid UTF-8. `None`: it is of no interest. The error is a reject reason.
+    /// Reads one record. `None`: it is of no interest. The error is a reject reason.
     #[inline]
-    pub fn read<'a>(&'a mut self, decoder: &Decoder, record: &'a [u8]) -> Result<Option<Fields<'a>>, &'static str> {
+    pub fn read<'a>(&'a mut self, decoder: &Decoder, record: &'a str) -> Result<Option<Fields<'a>>, &'static str> {
         match (self, decoder) {
             (RecordReader::Json(reader), Decoder::Json(plan)) => reader.read(plan, record).map(Some).map_err(|error| error.reason()),
             (RecordReader::Text(reader), Decoder::Text(plan)) => reader.read(plan, record),

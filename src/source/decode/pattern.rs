@@ -356,7 +356,7 @@ mod tests {
             let (mut lines, mut read, mut at) = (0, 0, 0);
             while at < bytes.len() {
                 let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |found| at + found);
-                read += usize::from(matches!(reader.read(&pack.decoder, &bytes[at..end]), Ok(Some(_))));
+                read += usize::from(matches!(reader.read(&pack.decoder, std::str::from_utf8(&bytes[at..end]).expect("UTF-8")), Ok(Some(_))));
                 lines += 1;
                 at = end + 1;
             }

@@ -20,6 +20,8 @@ pub enum IndexError {
 #[derive(Default)]
 pub struct StructuralIndex {
     positions: Vec<u32>,
+    /// Positions of the `u` of unicode escapes, whose digits are checked afterwards.
+    unicode: Vec<u32>,
 }
 
 /// State carried from one 64-byte block to the next.
@@ -28,7 +30,8 @@ struct Carry {
     in_string: u64,
     escape: u64,
     control: u64,
-    any_escape: bool,
+    /// Bits of wrong escapes, and of backslashes outside strings.
+    bad_escape: u64,
 }
 
 /// Bit masks of one block: bit i tells of byte i.
@@ -46,9 +49,10 @@ impl StructuralIndex {
     pub fn index(&mut self, text: &[u8]) -> Result<&[u32], IndexError> {
         self.positions.clear();
         self.positions.reserve(text.len() + 64);
-        let carry = index_with_best(text, &mut self.positions);
-        if carry.any_escape && !escapes_are_valid(text, &self.positions) {
-            return Err(IndexError::BadEscape);
+        self.unicode.clear();
+        let carry = index_with_best(text, &mut self.positions, &mut self.unicode);
+        if carry.bad_escape != 0 || !self.unicode.iter().all(|at| has_four_digits(text, *at as usize)) {
+            return Err(if carry.in_string != 0 { IndexError::UnterminatedString } else { IndexError::BadEscape });
         }
         if carry.in_string != 0 {
             return Err(IndexError::UnterminatedString);
@@ -61,29 +65,29 @@ impl StructuralIndex {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn index_with_best(text: &[u8], out: &mut Vec<u32>) -> Carry {
+fn index_with_best(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
     if std::arch::is_x86_feature_detected!("avx512bw")
         && std::arch::is_x86_feature_detected!("avx512vbmi2")
         && std::arch::is_x86_feature_detected!("pclmulqdq")
         && std::arch::is_x86_feature_detected!("bmi2")
     {
         // SAFETY: the features that the function is compiled for were just detected.
-        return unsafe { x86::index_avx512(text, out) };
+        return unsafe { x86::index_avx512(text, out, unicode) };
     }
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("pclmulqdq") {
         // SAFETY: as above.
-        return unsafe { x86::index_avx2(text, out) };
+        return unsafe { x86::index_avx2(text, out, unicode) };
     }
-    index_portable(text, out)
+    index_portable(text, out, unicode)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn index_with_best(text: &[u8], out: &mut Vec<u32>) -> Carry {
-    index_portable(text, out)
+fn index_with_best(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
+    index_portable(text, out, unicode)
 }
 
 /// Byte-wise block masks: the fallback, and the reference that the SIMD versions are tested against.
-fn index_portable(text: &[u8], out: &mut Vec<u32>) -> Carry {
+fn index_portable(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
     let mut carry = Carry::default();
     for (number, bytes) in text.chunks(64).enumerate() {
         let mut block = Block { quote: 0, backslash: 0, operator: 0, control: 0 };
@@ -97,10 +101,31 @@ fn index_portable(text: &[u8], out: &mut Vec<u32>) -> Carry {
                 _ => {}
             }
         }
-        let structural = carry.advance(&block, prefix_xor);
+        let escape_kinds = |escaped: u64| {
+            let mut kinds = EscapeKinds { plain: 0, unicode: 0 };
+            for (i, byte) in bytes.iter().enumerate().filter(|(i, _)| escaped >> i & 1 == 1) {
+                match byte {
+                    b'u' => kinds.unicode |= 1 << i,
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => kinds.plain |= 1 << i,
+                    _ => {}
+                }
+            }
+            kinds
+        };
+        let structural = carry.advance(&block, number * 64, unicode, prefix_xor, escape_kinds);
         push_positions(structural, number * 64, out);
     }
     carry
+}
+
+/// Which of the escaped bytes are one of JSON's single-letter escapes, and which begin a unicode escape (RFC 8259 section 7).
+struct EscapeKinds {
+    plain: u64,
+    unicode: u64,
+}
+
+fn has_four_digits(text: &[u8], at: usize) -> bool {
+    text.get(at + 1..at + 5).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Parity of the quotes up to and including each bit.
@@ -121,12 +146,19 @@ fn push_positions(mut bits: u64, base: usize, out: &mut Vec<u32>) {
 impl Carry {
     /// Structural bits of a block: operators outside strings, and unescaped quotes.
     #[inline(always)]
-    fn advance(&mut self, block: &Block, prefix: impl Fn(u64) -> u64) -> u64 {
+    fn advance(&mut self, block: &Block, base: usize, unicode: &mut Vec<u32>, prefix: impl Fn(u64) -> u64, kinds: impl Fn(u64) -> EscapeKinds) -> u64 {
         let escaped = self.escaped(block.backslash);
         let quote = block.quote & !escaped;
         let in_string = prefix(quote) ^ self.in_string;
         self.in_string = ((in_string as i64) >> 63) as u64;
         self.control |= block.control & in_string;
+        if block.backslash | escaped != 0 {
+            let kinds = kinds(escaped);
+            self.bad_escape |= (escaped & !(kinds.plain | kinds.unicode)) | (block.backslash & !in_string);
+            if kinds.unicode != 0 {
+                push_positions(kinds.unicode, base, unicode);
+            }
+        }
         (block.operator & !in_string) | quote
     }
 
@@ -136,7 +168,6 @@ impl Carry {
         if backslash == 0 {
             return std::mem::take(&mut self.escape);
         }
-        self.any_escape = true;
         let potential = backslash & !self.escape;
         let maybe = (potential << 1) | ODD_BITS;
         let code = maybe.wrapping_sub(potential) ^ ODD_BITS;
@@ -146,51 +177,9 @@ impl Carry {
     }
 }
 
-/// True when every backslash inside a string starts one of JSON's escapes (RFC 8259 section 7), and none stands outside.
-fn escapes_are_valid(text: &[u8], positions: &[u32]) -> bool {
-    let mut inside = false;
-    let mut start = 0usize;
-    for &position in positions {
-        let position = position as usize;
-        if text[position] != b'"' {
-            continue;
-        }
-        let span = &text[start..position];
-        if inside {
-            if !span_escapes_are_valid(span) {
-                return false;
-            }
-        } else if memchr::memchr(b'\\', span).is_some() {
-            return false;
-        }
-        inside = !inside;
-        start = position + 1;
-    }
-    memchr::memchr(b'\\', &text[start..]).is_none()
-}
-
-fn span_escapes_are_valid(span: &[u8]) -> bool {
-    let mut rest = span;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        let Some(&kind) = rest.get(at + 1) else { return false };
-        match kind {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => rest = &rest[at + 2..],
-            b'u' => {
-                let Some(hex) = rest.get(at + 2..at + 6) else { return false };
-                if !hex.iter().all(u8::is_ascii_hexdigit) {
-                    return false;
-                }
-                rest = &rest[at + 6..];
-            }
-            _ => return false,
-        }
-    }
-    true
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Block, Carry};
+    use super::{Block, Carry, EscapeKinds};
     use std::arch::x86_64::*;
 
     /// Copies the last, short block into a padded buffer, so that loads never leave the text.
@@ -229,18 +218,35 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2,pclmulqdq,bmi1,popcnt")]
-    pub(super) fn index_avx2(text: &[u8], out: &mut Vec<u32>) -> Carry {
+    pub(super) fn index_avx2(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
         let mut carry = Carry::default();
         let whole = text.len() / 64 * 64;
+        let mut one = |bytes: &[u8; 64], base: usize| {
+            let structural = carry.advance(&block_avx2(bytes), base, unicode, |bits| prefix_xor_clmul(bits), |escaped| kinds_avx2(bytes, escaped));
+            push(structural, base as u32, out);
+        };
         for base in (0..whole).step_by(64) {
-            let block = block_avx2(text[base..base + 64].try_into().expect("a slice of 64"));
-            push(carry.advance(&block, |bits| prefix_xor_clmul(bits)), base as u32, out);
+            one(text[base..base + 64].try_into().expect("a slice of 64"), base);
         }
         if whole < text.len() {
-            let block = block_avx2(&padded(&text[whole..]));
-            push(carry.advance(&block, |bits| prefix_xor_clmul(bits)), whole as u32, out);
+            one(&padded(&text[whole..]), whole);
         }
         carry
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn kinds_avx2(bytes: &[u8; 64], escaped: u64) -> EscapeKinds {
+        // SAFETY: both loads stay inside the 64 bytes.
+        let (low, high) = unsafe {
+            (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes.as_ptr().add(32).cast()))
+        };
+        let equal = |byte: u8| {
+            let wanted = _mm256_set1_epi8(byte as i8);
+            mask(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted))
+        };
+        let plain = equal(b'/') | equal(b'"') | equal(b'\\') | equal(b'b') | equal(b'f') | equal(b'n') | equal(b'r') | equal(b't');
+        EscapeKinds { plain: plain & escaped, unicode: equal(b'u') & escaped }
     }
 
     #[target_feature(enable = "avx2")]
@@ -281,7 +287,7 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,bmi1,bmi2,popcnt")]
-    pub(super) fn index_avx512(text: &[u8], out: &mut Vec<u32>) -> Carry {
+    pub(super) fn index_avx512(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
         let mut carry = Carry::default();
         for base in (0..text.len()).step_by(64) {
             let rest = text.len() - base;
@@ -290,7 +296,7 @@ mod x86 {
             let bytes = unsafe { _mm512_maskz_loadu_epi8(live, text.as_ptr().add(base).cast()) };
             let mut block = block_avx512(bytes);
             block.control &= live;
-            let structural = carry.advance(&block, |bits| prefix_xor_clmul(bits));
+            let structural = carry.advance(&block, base, unicode, |bits| prefix_xor_clmul(bits), |escaped| kinds_avx512(bytes, escaped));
             push_avx512(structural, base as u32, out);
         }
         carry
@@ -332,6 +338,14 @@ mod x86 {
 
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
+    fn kinds_avx512(bytes: __m512i, escaped: u64) -> EscapeKinds {
+        let equal = |byte: u8| _mm512_mask_cmpeq_epi8_mask(escaped, bytes, _mm512_set1_epi8(byte as i8));
+        let plain = equal(b'/') | equal(b'"') | equal(b'\\') | equal(b'b') | equal(b'f') | equal(b'n') | equal(b'r') | equal(b't');
+        EscapeKinds { plain, unicode: equal(b'u') }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw")]
+    #[inline]
     fn block_avx512(bytes: __m512i) -> Block {
         let equal = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
         let folded_bytes = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
@@ -349,10 +363,12 @@ mod x86 {
 mod tests {
     use super::*;
 
-    fn portable(text: &[u8]) -> (Vec<u32>, bool, bool) {
-        let mut out = Vec::new();
-        let carry = index_portable(text, &mut out);
-        (out, carry.in_string != 0, carry.control != 0)
+    type Found = (Vec<u32>, Vec<u32>, bool, bool, bool);
+
+    fn found(text: &[u8], index: impl Fn(&[u8], &mut Vec<u32>, &mut Vec<u32>) -> Carry) -> Found {
+        let (mut out, mut unicode) = (Vec::with_capacity(text.len() + 64), Vec::new());
+        let carry = index(text, &mut out, &mut unicode);
+        (out, unicode, carry.in_string != 0, carry.control != 0, carry.bad_escape != 0)
     }
 
     #[test]
@@ -366,9 +382,13 @@ mod tests {
                     alphabet[(state >> 33) as usize % alphabet.len()]
                 })
                 .collect();
-            let mut fast = Vec::with_capacity(text.len() + 64);
-            let carry = index_with_best(&text, &mut fast);
-            assert_eq!(portable(&text), (fast, carry.in_string != 0, carry.control != 0), "{text:?}");
+            let expected = found(&text, index_portable);
+            assert_eq!(found(&text, index_with_best), expected, "{text:?}");
+            #[cfg(target_arch = "x86_64")]
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("pclmulqdq") {
+                // SAFETY: the features were just detected.
+                assert_eq!(found(&text, |text, out, unicode| unsafe { x86::index_avx2(text, out, unicode) }), expected, "{text:?}");
+            }
         }
     }
 

@@ -106,8 +106,9 @@ impl TextReader {
     }
 
     /// Reads one line, which must be valid UTF-8. `None`: a directive, or a line that the pack wants left out.
-    pub fn read<'a>(&'a mut self, plan: &TextPlan, line: &'a [u8]) -> Result<Option<Fields<'a>>, &'static str> {
-        let line = line.trim_ascii_start();
+    pub fn read<'a>(&'a mut self, plan: &TextPlan, record: &'a str) -> Result<Option<Fields<'a>>, &'static str> {
+        let record = record.trim_ascii_start();
+        let line = record.as_bytes();
         self.spans.fill(Span::MISSING);
         let outcome = match &plan.lines {
             Lines::Pattern(formats) => self.read_pattern(formats, line),
@@ -122,7 +123,7 @@ impl TextReader {
             Lines::Csv => self.csv.read(line, &mut self.spans),
         };
         match outcome {
-            Ok(()) => Ok(Some(Fields::of_line(line, &self.spans))),
+            Ok(()) => Ok(Some(Fields::new(record, &self.spans))),
             Err(_) if plan.skip.iter().any(|skip| skip.is_match(line)) => Ok(None),
             Err(reason) => Err(reason),
         }
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     fn texts(plan: &TextPlan, reader: &mut TextReader, line: &str) -> Result<Option<Vec<Option<String>>>, &'static str> {
-        let fields = reader.read(plan, line.as_bytes())?;
+        let fields = reader.read(plan, line)?;
         Ok(fields.map(|fields| (0..plan.wanted.slots()).map(|slot| fields.text(slot).map(|text| text.into_owned())).collect()))
     }
 

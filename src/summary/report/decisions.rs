@@ -43,10 +43,9 @@ pub fn decisions(lookup: &Lookup, scorecard: &[ScoreRow]) -> Vec<Decision> {
 }
 
 fn still_accepted(lookup: &Lookup) -> Option<Decision> {
-    let mut rows: Vec<_> = cases(lookup).filter(|row| row.accepted_after > Some(0)).collect();
-    rows.sort_by_key(|row| (std::cmp::Reverse(row.accepted_after), &row.credential));
-    let names: BTreeSet<&str> = rows.iter().filter_map(|row| row.credential.as_deref()).collect();
-    let owners = rows.iter().filter_map(|row| lookup.identity_owner(row.identity.as_deref()));
+    let names: Vec<&str> = super::offenders::late_credentials(lookup).into_iter().map(|(credential, _)| credential).collect();
+    let credentials = lookup.input.entities.credentials.iter().filter(|row| names.contains(&row.credential.as_str()));
+    let owners = credentials.filter_map(|row| lookup.identity_owner(row.identity.as_deref()));
     draft("RV03", names.len(), owners.collect(), |count| {
         let text = counted(count, "credential that was", "credentials that were");
         let text = format!("Block at the gateway {text} accepted after revocation: ");

@@ -50,6 +50,8 @@ pub struct Entities {
     pub exceptions: Vec<ExceptionRow>,
     /// Rows of the headline period suffice.
     pub violations: Vec<ViolationRow>,
+    /// Credential -> calls accepted after its revocation in the headline period, with or without a case.
+    pub late_calls: BTreeMap<String, i64>,
 }
 
 /// One row of apis.parquet: an API in a period.

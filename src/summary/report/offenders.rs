@@ -33,7 +33,7 @@ pub fn table(lookup: &Lookup, definition: &MetricDefinition) -> Option<Table> {
         "SP04" => grants(lookup, "used_not_granted"),
         "RV01" | "RV05" => slow_cases(lookup, |case| case.time_to_revoke_s),
         "RV02" => slow_cases(lookup, |case| case.effective_time_to_revoke_s),
-        "RV03" => still_accepted(lookup),
+        "RV03" => late_calls(lookup),
         "RV04" => unproven(lookup),
         "ID01" => ungoverned(lookup),
         "RT01" => violations(lookup, |_| true),
@@ -283,6 +283,35 @@ pub fn still_accepted(lookup: &Lookup) -> Table {
         });
     }
     table
+}
+
+/// Credentials accepted after revocation in the headline period, most calls first, with their case where they have one.
+fn late_calls(lookup: &Lookup) -> Table {
+    let titles = ["Credential", "Case", "Owner", "Revoked", "Calls accepted after#"];
+    let mut table = Table::new(&titles, Some("violations.parquet"));
+    for (credential, calls) in late_credentials(lookup) {
+        let of_case = cases(lookup).find(|row| row.credential.as_deref() == Some(credential));
+        let known = lookup.input.entities.credentials.iter().find(|row| row.credential == credential);
+        let identity = of_case.and_then(|row| row.identity.as_deref()).or(known.and_then(|row| row.identity.as_deref()));
+        let revoked = of_case.and_then(|row| row.revoked_at_us).or(known.and_then(|row| row.ended_at_us));
+        table.push_up_to(MAX_TABLE_ROWS, || {
+            vec![
+                Cell::Data(credential.to_string()),
+                of_case.map_or(Cell::Words("no case".into()), case),
+                owner(lookup.identity_owner(identity)),
+                Cell::minute(revoked),
+                Cell::Count(calls),
+            ]
+        });
+    }
+    table
+}
+
+/// The same as pairs.
+pub fn late_credentials<'a>(lookup: &Lookup<'a>) -> Vec<(&'a str, i64)> {
+    let mut late: Vec<(&str, i64)> = lookup.input.entities.late_calls.iter().map(|(credential, calls)| (credential.as_str(), *calls)).collect();
+    late.sort_by_key(|(credential, calls)| (Reverse(*calls), *credential));
+    late
 }
 
 fn unproven(lookup: &Lookup) -> Table {

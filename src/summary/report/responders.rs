@@ -1,7 +1,9 @@
 //! For responders: what is still accepted, what is open, how cases were matched. And the register
 //! of exceptions.
 
-use super::input::RevocationRow;
+use std::collections::BTreeMap;
+
+use super::input::{CredentialRow, RevocationRow};
 use super::lookup::Lookup;
 use super::offenders::{self, case, case_key, cases, owner};
 use super::prose::{Cell, Prose, Table};
@@ -14,6 +16,8 @@ pub fn responders(lookup: &Lookup) -> Responders {
     Responders {
         summary: summary(&still_accepted, &open),
         matching: matching(&cases(lookup).collect::<Vec<_>>()),
+        cases: matched_cases(lookup),
+        n_late_credentials: lookup.input.entities.late_calls.len() as i64,
         still_accepted,
         open,
     }
@@ -65,6 +69,47 @@ fn open_cases(lookup: &Lookup) -> Table {
         });
     }
     table
+}
+
+/// Each case with where its credential was found again, latest first.
+fn matched_cases(lookup: &Lookup) -> Table {
+    let titles = ["Case", "Credential", "Detected", "Found in", "Revoked by", "Proof"];
+    let mut table = Table::new(&titles, Some("revocations.parquet"));
+    let known: BTreeMap<&str, &CredentialRow> =
+        lookup.input.entities.credentials.iter().map(|row| (row.credential.as_str(), row)).collect();
+    let mut rows: Vec<&RevocationRow> = cases(lookup).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.detected_at_us));
+    for row in rows {
+        let found = found_in(row, row.credential.as_deref().and_then(|it| known.get(it).copied()));
+        table.push_up_to(MAX_TABLE_ROWS, || {
+            vec![
+                case(row),
+                Cell::data(row.credential.as_ref()),
+                Cell::minute(row.detected_at_us),
+                Cell::Words(found.into()),
+                row.revoked_by.as_deref().map_or(Cell::Missing, |it| Cell::Words(it.into())),
+                row.proof_grade.as_deref().map_or(Cell::Missing, |it| Cell::Words(it.replace('_', " "))),
+            ]
+        });
+    }
+    table
+}
+
+/// How a case was matched by its credential's normalised reference, or why it could not be.
+fn found_in(row: &RevocationRow, credential: Option<&CredentialRow>) -> &'static str {
+    if row.credential.is_none() {
+        return "not matched: the ticket names no credential";
+    }
+    let in_events = row.ticket.is_none()
+        || row.revoked_by.as_deref() == Some("idp")
+        || credential.is_some_and(|it| it.kind.is_some() || it.issued_at_us.is_some() || it.ended_by.as_deref().is_some_and(|by| by != "expiry"));
+    let in_calls = row.last_accepted_at_us.is_some() || row.first_rejected_at_us.is_some() || credential.is_some_and(|it| it.first_used_us.is_some());
+    match (in_events, in_calls) {
+        (true, true) => "IdP events and calls",
+        (true, false) => "IdP events; no call carries it",
+        (false, true) => "calls; no IdP event names it",
+        (false, false) => "not matched: no IdP event or call has this reference",
+    }
 }
 
 fn matching(cases: &[&RevocationRow]) -> Prose {

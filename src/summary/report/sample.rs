@@ -309,6 +309,7 @@ fn segment(row: QueryRow, kind: &str, segment: &str) -> QueryRow {
 
 fn entities() -> Entities {
     Entities {
+        late_calls: [("key:AKIA0003".to_owned(), 371), ("key:AKIA0099".to_owned(), 41)].into(),
         apis: apis(),
         identities: vec![IdentityRow {
             identity: "svc-batch".into(),
