@@ -131,3 +131,17 @@ fn embedded_files() -> Vec<(String, &'static str)> {
     files.sort();
     files
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_a_pack_cannot_take_are_refused() {
+        let with = |id: &str, text: &str| Library::with_changes(&[], &[(id.to_string(), toml::from_str(text).unwrap())].into()).map(|_| ());
+        assert!(with("kong", "[text]\nformats=['$a']").unwrap_err().contains("takes no format string"));
+        assert!(with("nope", "year=2026").unwrap_err().contains("no pack is called `nope`"));
+        assert!(with("nginx", "[text]\nformats=['$a$b']").unwrap_err().contains("between `$a` and `$b`"));
+        assert_eq!(with("nginx", "[text]\nformats=['$remote_addr [$time_local] \"$request\" $status $x']"), Ok(()));
+    }
+}

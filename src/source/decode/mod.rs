@@ -27,6 +27,9 @@ pub enum Decoder {
 impl Decoder {
     /// Compiles a pack's decoder for the paths its columns name.
     pub fn compile(file: &PackFile, paths: &[Vec<String>]) -> Result<Decoder, String> {
+        if file.decoder != DecoderKind::Pattern && !file.text.formats.is_empty() {
+            return Err("takes no format string: its decoder is not `pattern`".into());
+        }
         match file.decoder {
             _ if file.inventory.is_some() => Ok(Decoder::Whole),
             DecoderKind::Toml => Ok(Decoder::Whole),
