@@ -27,6 +27,10 @@ pub fn detect(library: &Library, head: &[u8], is_whole: bool) -> Detected {
     let Some(first) = head.iter().find(|byte| !byte.is_ascii_whitespace()) else {
         return if is_whole { Detected::Empty } else { Detected::Unknown("nothing but blanks".into()) };
     };
+    if is_whole && head.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#'))) {
+        // Nothing but comments: an exception register without an entry.
+        return Detected::Empty;
+    }
     if !matches!(first, b'{' | b'[') {
         return detect_text(library, head);
     }
@@ -214,6 +218,7 @@ mod tests {
         assert_eq!(id_of("identity,scope,api\n"), "inventory_grants lines");
         assert_eq!(id_of("# register\n[[exception]]\nid = \"x\"\n"), "exceptions lines");
         assert_eq!(id_of(" \n"), "Empty");
+        assert_eq!(id_of("# register\n\n  # [[exception]]\n"), "Empty");
         assert!(id_of("{\"started_at\":1,\"request\":{}}").contains("closest: kong"));
     }
 }

@@ -220,7 +220,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
 }
 
 /// Both sides of `[credential_aliases]` spelled as the frames spell references.
-fn credential_aliases(plan: &Plan, digester: &Digester) -> std::collections::HashMap<String, String> {
+pub(super) fn credential_aliases(plan: &Plan, digester: &Digester) -> std::collections::HashMap<String, String> {
     let spelled = |text: &String| crate::record::token::reference_or_digest(text, digester);
     plan.config.credential_aliases.iter().map(|(left, right)| (spelled(left), spelled(right))).collect()
 }
@@ -241,7 +241,7 @@ impl Clock {
     }
 }
 
-fn check_targets(plan: &Plan, catalog: &Catalog) -> Result<(), Failure> {
+pub(super) fn check_targets(plan: &Plan, catalog: &Catalog) -> Result<(), Failure> {
     let definitions = catalog.definitions();
     let place = plan.config.file.as_ref().map_or_else(|| "credlens.toml".to_string(), |file| file.display().to_string());
     for (id, target) in &plan.config.measure.targets {
@@ -271,7 +271,7 @@ fn check_read(evidence: &Evidence, found: &Discovery, progress: &Progress) -> Re
     })
 }
 
-fn describe(state: &FileState) -> String {
+pub(super) fn describe(state: &FileState) -> String {
     match state {
         FileState::Read => "read".into(),
         FileState::Empty => "empty".into(),
@@ -301,7 +301,7 @@ fn notes(evidence: &Evidence, found: &Discovery, library: &Library) -> Vec<Strin
 }
 
 /// Query rows -> judged rows of metrics.parquet.
-fn judge(catalog: &Catalog, results: &Results, calendar: &Calendar, plan: &Plan) -> Result<(Vec<MetricRow>, JudgeContext), Failure> {
+pub(super) fn judge(catalog: &Catalog, results: &Results, calendar: &Calendar, plan: &Plan) -> Result<(Vec<MetricRow>, JudgeContext), Failure> {
     let definitions = catalog.definitions();
     let mut context = JudgeContext { as_of_us: calendar.as_of_us, targets: targets(&definitions, plan), ..JudgeContext::default() };
     for period in calendar.periods.iter().filter(|period| calendar.is_partial(period)) {
