@@ -251,10 +251,13 @@ struct RowRef {
     row: u32,
 }
 
+/// A record given twice: its file and number, and its day.
+type Replay = ((u32, u64), i64);
+
 struct MonthWritten {
     month: String,
     rows: u64,
-    duplicates: Vec<((u32, u64), i64)>,
+    duplicates: Vec<Replay>,
     coverage: BTreeMap<(u32, i64), EvidenceCounts>,
 }
 
@@ -367,7 +370,7 @@ impl<'a> RequestBuilder<'a> {
     }
 
     /// Takes exact replays out: same source, request id and instant; the first in path order stays.
-    fn without_replays(&self, rows: &[RowRef]) -> (Vec<RowRef>, Vec<((u32, u64), i64)>) {
+    fn without_replays(&self, rows: &[RowRef]) -> (Vec<RowRef>, Vec<Replay>) {
         let (mut kept, mut duplicates): (Vec<RowRef>, Vec<_>) = (Vec::with_capacity(rows.len()), Vec::new());
         let mut seen: HashSet<(Option<usize>, &str)> = HashSet::new();
         for group in rows.chunk_by(|a, b| a.event_us == b.event_us) {

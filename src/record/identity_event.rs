@@ -163,8 +163,8 @@ impl IdentityEventPlan {
             Ok(None) => return Err("missing_event_time"),
             Err(_) => return Err("bad_timestamp"),
         };
-        let event_type = self.event_type.owned(context);
-        let rule = self.rules.iter().find(|rule| rule.fits(event_type.as_deref().unwrap_or(""), context));
+        let event_type = self.event_type.owned(context).ok_or("missing_event_type")?;
+        let rule = self.rules.iter().find(|rule| rule.fits(&event_type, context));
         let action = rule.map_or(Action::Other, |rule| rule.action);
         let column = |pick: fn(&Columns) -> &Option<Candidates>| {
             rule.and_then(|rule| pick(&rule.columns).as_ref()).or(pick(&self.defaults).as_ref())
@@ -177,7 +177,7 @@ impl IdentityEventPlan {
             event_us,
             provider: self.provider.clone(),
             event_id: self.event_id.owned(context),
-            event_type,
+            event_type: Some(event_type),
             action,
             outcome: self.outcome(context),
             identity_seen: text(|columns| &columns.identity),

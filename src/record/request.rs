@@ -281,7 +281,7 @@ impl RequestPlan {
             if !self.claims_present.as_ref().is_some_and(|condition| condition.holds(context)) {
                 return Confirmation::TokenUnreadable;
             }
-            let cnf = self.claims_cnf.text(context).map(|text| serde_json::Value::String(text.into_owned()));
+            let cnf = self.claims_cnf.json(context).map(|text| serde_json::Value::String(text.into_owned()));
             let (jkt, thumbprint) = cnf.as_ref().map(token::confirmation).unwrap_or_default();
             let claims = Claims { cnf_jkt: jkt, cnf_x5t_s256: thumbprint, ..Default::default() };
             return self.confirmation_of(&claims, context, certificate);

@@ -211,13 +211,18 @@ fn is_reference(text: &str) -> bool {
 
 /// Spells the digest of a reference as lower-case hex; a token's digest is keyed like every other.
 pub fn normalise_reference(reference: &str, digester: &Digester) -> String {
-    if let Some(digest) = reference.strip_prefix("token:sha256:").and_then(sha256_hex).as_deref().and_then(digest_of_hex) {
+    if let Some(digest) = reference.strip_prefix("token:sha256:").and_then(digest_of) {
         return digester.reference_of_digest(&digest);
     }
     match reference.strip_prefix("cert:sha256:").and_then(sha256_hex) {
         Some(hex) => format!("cert:sha256:{hex}"),
         None => reference.to_string(),
     }
+}
+
+/// The 32 bytes of a SHA-256 in any spelling.
+pub fn digest_of(text: &str) -> Option<[u8; 32]> {
+    digest_of_hex(&sha256_hex(text)?)
 }
 
 fn digest_of_hex(text: &str) -> Option<[u8; 32]> {

@@ -118,7 +118,7 @@ pub struct CandidateDetail {
     pub template: bool,
     pub lower: bool,
     pub upper: bool,
-    /// The value is a base64 SHA-256 of a token: becomes `token:sha256:<hex>`.
+    /// The value is the SHA-256 of a token, base64 or hex: becomes `token:sha256:<hex>`.
     pub token_digest: bool,
     /// The value is a raw secret: becomes its digest, and nothing if it is masked.
     pub secret: bool,

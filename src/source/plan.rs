@@ -333,15 +333,23 @@ impl Candidates {
         self.text(context).map(Cow::into_owned)
     }
 
+    /// The first candidate's value as JSON text: an object as it stands, or JSON held in a string.
+    pub fn json<'a>(&'a self, context: &Context<'a>) -> Option<Cow<'a, str>> {
+        self.0.iter().filter(|candidate| candidate.holds(context)).find_map(|candidate| match &candidate.place {
+            Place::Slot(slot) if context.fields.kind(*slot) == FieldKind::Object => Some(Cow::Borrowed(context.fields.raw(*slot))),
+            _ => candidate.text(context),
+        })
+    }
+
     /// The first candidate's value as a list of scopes.
     pub fn scopes<'a>(&'a self, context: &Context<'a>) -> Option<ScopeText<'a>> {
         self.0.iter().filter(|candidate| candidate.holds(context)).find_map(|candidate| {
             let is_scalar = matches!(&candidate.place, Place::Slot(slot) if context.fields.kind(*slot) != FieldKind::Array);
             if is_scalar {
-                return context.text_at(&candidate.place).map(ScopeText::Raw);
+                return candidate.changed(context.text_at(&candidate.place)?, context).map(ScopeText::Raw);
             }
-            let texts = context.texts_at(&candidate.place)?;
-            Some(ScopeText::List(scope::normalise(texts.iter().flat_map(|text| scope::split(text)))))
+            let texts = context.texts_at(&candidate.place)?.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context));
+            Some(ScopeText::List(scope::normalise(texts.flat_map(|text| scope::split(&text)))))
         })
     }
 
@@ -418,7 +426,7 @@ impl Candidate {
             text = Cow::Owned(text.to_uppercase());
         }
         if change.token_digest {
-            text = Cow::Owned(context.digester.reference_of_digest(&token::digest_of_base64(&text)?));
+            text = Cow::Owned(context.digester.reference_of_digest(&token::digest_of(&text)?));
         }
         if change.secret {
             if token::is_masked(&text) {
