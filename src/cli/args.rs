@@ -104,9 +104,18 @@ pub struct RunArgs {
     /// Gate: fail when a measure is missed, regressing or unmeasured
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub fail_on: Vec<FailOn>,
+    /// Measure only these: ids or the letters they begin with, such as SC01,RV
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Leave these measures out: ids or the letters they begin with
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub skip: Vec<String>,
     /// Print summary.json on stdout
     #[arg(long)]
     pub json: bool,
+    /// Read and measure, but write no run folder
+    #[arg(long)]
+    pub dry_run: bool,
     /// Keep the text of rejected records; it may hold secrets
     #[arg(long)]
     pub keep_raw: bool,

@@ -57,8 +57,9 @@ impl Findings {
         self.lines.push((level, topic, text.into()));
     }
 
+    /// Findings of a level; a line without a topic belongs to the one before it.
     fn count(&self, level: Level) -> i64 {
-        self.lines.iter().filter(|(other, ..)| *other == level).count() as i64
+        self.lines.iter().filter(|(other, topic, _)| *other == level && !topic.is_empty()).count() as i64
     }
 
     fn text(&self) -> String {
@@ -105,8 +106,9 @@ fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(
         return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).hint("`credlens list packs` shows them"));
     }
     findings.say(Level::Ok, "packs", format!("{} compile, {} of them yours", library.packs.len(), plan.config.packs.len()));
-    let catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
+    let mut catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     run::check_targets(&plan, &catalog)?;
+    run::choose_measures(&plan, &mut catalog)?;
     let mut found = discover(&plan.paths);
     let own = plan.config.file.as_ref().and_then(|file| file.canonicalize().ok());
     found.files.retain(|file| own.is_none() || file.canonicalize().ok() != own);

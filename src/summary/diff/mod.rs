@@ -112,6 +112,8 @@ pub fn compare(a: &RunTables, b: &RunTables) -> Difference {
     let verdicts = ["verdict", "scope_verdict"].iter().zip(names).flat_map(|(column, name)| movements(name, &apis(a, column), &apis(b, column))).collect();
     let governance = [("unowned", "is_unowned"), ("orphaned", "is_orphaned"), ("dormant", "is_dormant")];
     let identities = governance.iter().flat_map(|(name, column)| movements(name, &entities(a, "identities", &["identity"], column), &entities(b, "identities", &["identity"], column)));
+    // Becoming known as one that is fine, or not judged, is no news.
+    let identities = identities.filter(|movement| [&movement.from, &movement.to].iter().any(|state| state.as_deref() == Some("yes")));
     Difference {
         schema_version: 1,
         a: RunName::of(a),

@@ -87,10 +87,15 @@ fn settings(out: &mut String, difference: &Difference) {
     }
 }
 
-/// A digest is told by its first characters.
+/// Digests, alone or within a name, are told by their first characters.
 fn short(text: &str) -> String {
-    let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    escape::terminal(if is_digest { &text[..12] } else { text })
+    const DIGEST: usize = 64;
+    let word = |word: &str| {
+        let start = word.rfind(':').map_or(0, |at| at + 1);
+        let is_digest = word.len() - start == DIGEST && word[start..].bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_digest { format!("{}…", &word[..start + 12]) } else { word.to_string() }
+    };
+    escape::terminal(&text.split(' ').map(word).collect::<Vec<_>>().join(" "))
 }
 
 fn movements(out: &mut String, title: &str, list: &[Movement]) {
@@ -105,7 +110,7 @@ fn movements(out: &mut String, title: &str, list: &[Movement]) {
 }
 
 fn listed(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| escape::terminal(name)).collect();
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| short(name)).collect();
     let more = names.len().saturating_sub(SHOWN);
     let rest = if more > 0 { format!(" and {more} more (--json names all)") } else { String::new() };
     shown.join(", ") + &rest

@@ -98,13 +98,11 @@ fn event(table: &Table, row: usize) -> Option<Happening> {
     if let Some(actor) = table.text("actor", row) {
         what = what.text(", by ").code(actor);
     }
-    match flag(table, "is_automatic", row) {
-        Some(true) => what = what.text(", automatic"),
-        Some(false) => what = what.text(", by hand"),
-        None => {}
+    if flag(table, "is_automatic", row) == Some(true) {
+        what = what.text(", automatic");
     }
-    if table.text("about", row) == Some("sibling") {
-        what = what.text(", of another credential of the identity");
+    if let Some(sibling) = table.text("credential", row).filter(|_| table.text("about", row) == Some("sibling")) {
+        what = what.text(", of ").code(sibling);
     }
     if let Some(owner) = table.text("owner", row) {
         what = what.text(", owner ").code(owner);
@@ -141,7 +139,8 @@ fn claims(table: &Table, row: usize) -> Vec<Happening> {
 }
 
 fn milestone(seed: &Seed, table: &Table, row: usize) -> Option<Happening> {
-    if table.int("place", row) != Some(1) {
+    // Calls of an identity whose credential is not known are nobody's milestones.
+    if table.int("place", row) != Some(1) || seed.is_upper_bound() {
         return None;
     }
     let kind = match table.text("kind", row)? {
@@ -202,7 +201,9 @@ fn clocks(seed: &Seed, facts: &Facts, timeline: &[Happening]) -> Vec<Clock> {
         records.dedup();
         clocks.push(Clock { name, at_us, basis, records });
     };
-    clock("issued", issued, &["issued"], "the token that its calls carry");
+    if !seed.is_whole_identity {
+        clock("issued", issued, &["issued"], "the token that its calls carry");
+    }
     let first_seen = first("first_seen").map(|row| row.at_us);
     clock("first seen", first_seen, &["first_seen"], "");
     if seed.is_case {
@@ -211,8 +212,11 @@ fn clocks(seed: &Seed, facts: &Facts, timeline: &[Happening]) -> Vec<Clock> {
         clock("reported", seed.reported_us, &["reported"], "the ticket");
         clock("contained", seed.contained_us, &["contained", "identity_disabled"], "the ticket");
     }
-    clock("revoked", seed.revoked_us, &["revoked", "identity_deleted"], "how the credential ended");
     clock("last accepted", first("last_accepted").map(|row| row.at_us), &["last_accepted"], "");
+    if seed.is_whole_identity {
+        return clocks;
+    }
+    clock("revoked", seed.revoked_us, &["revoked", "identity_deleted"], "how the credential ended");
     clock("first rejected", first("first_rejected").map(|row| row.at_us), &["first_rejected"], "");
     clock("enforced", seed.enforced_us, &["last_accepted", "revoked", "identity_deleted"], "the later of revoked and last accepted");
     clocks
@@ -286,11 +290,17 @@ fn violations(seed: &Seed, facts: &Facts) -> prose::Table {
     table
 }
 
-/// Other credentials of the identity: those still alive first, then the latest used.
+/// Other credentials of the identity that were or could be in use since exposure: the living first, then the latest used.
 fn siblings(seed: &Seed, facts: &Facts) -> prose::Table {
-    let mut rows: Vec<(&Table, usize)> = rows_of(facts, "credentials", seed).filter(|(rows, row)| rows.int("is_own", *row) == Some(0)).collect();
+    let concerns = |rows: &Table, row: usize| {
+        let ended = rows.int("ended_at", row);
+        let is_over = ended.or(rows.int("expires_at", row)).is_some_and(|end| seed.from_us.is_some_and(|from| end <= from));
+        let is_later = ended.is_some() && rows.int("issued_at", row).is_some_and(|issued| issued > seed.until_us);
+        rows.int("is_own", row) == Some(0) && !is_over && !is_later
+    };
+    let mut rows: Vec<(&Table, usize)> = rows_of(facts, "credentials", seed).filter(|(rows, row)| concerns(rows, *row)).collect();
     rows.sort_by_key(|(rows, row)| (rows.int("ended_at", *row).is_some(), std::cmp::Reverse(rows.int("last_used", *row).or(rows.int("issued_at", *row))), *row));
-    let mut table = prose::Table::new(&["Credential", "Kind", "State", "Issued", "Ends", "Last used"], Some("credentials.parquet"));
+    let mut table = prose::Table::new(&["Credential", "Kind", "State", "Issued", "Ends", "Last used"], None);
     for (rows, row) in rows {
         table.push_up_to(SHOWN, || vec![data(rows, "credential", row), data(rows, "kind", row), Cell::Words(state(rows, row)), instant(rows, "issued_at", row), ends(rows, row), instant(rows, "last_used", row)]);
     }
@@ -311,7 +321,7 @@ fn ends(rows: &Table, row: usize) -> Cell {
 }
 
 fn grants(seed: &Seed, facts: &Facts) -> prose::Table {
-    let mut table = prose::Table::new(&["Scope", "API", "State", "Broad", "Granted", "Last used", "Calls#"], Some("grants.parquet"));
+    let mut table = prose::Table::new(&["Scope", "API", "State", "Broad", "Granted", "Last used", "Calls#"], None);
     for (rows, row) in rows_of(facts, "grants", seed) {
         table.push_up_to(SHOWN, || {
             vec![
@@ -327,6 +337,7 @@ fn grants(seed: &Seed, facts: &Facts) -> prose::Table {
 fn proof(seed: &Seed) -> Prose {
     let grade = match (&seed.proof_grade, seed.is_case) {
         (Some(grade), _) => grade.as_str(),
+        (None, _) if seed.is_whole_identity => return Prose::new().text("Cases are graded one by one; those of the identity follow."),
         (None, _) => return Prose::new().text("No case is on record, so none is graded."),
     };
     let words = match grade {
@@ -344,9 +355,9 @@ fn proof(seed: &Seed) -> Prose {
 
 fn proof_records(seed: &Seed, facts: &Facts) -> prose::Table {
     let mut table = prose::Table::new(&["What", "At", "After revocation#", "Call", "Record"], None);
-    for kind in ["accepted_after", "rejected_after"] {
-        for (rows, row) in rows_of(facts, "milestones", seed).filter(|(rows, row)| rows.text("kind", *row) == Some(kind)) {
-            let words = if kind == "accepted_after" { "accepted" } else { "rejected" };
+    for kind in ["accepted_after", "rejected_after"].iter().filter(|_| !seed.is_upper_bound()) {
+        for (rows, row) in rows_of(facts, "milestones", seed).filter(|(rows, row)| rows.text("kind", *row) == Some(*kind)) {
+            let words = if *kind == "accepted_after" { "accepted" } else { "rejected" };
             let delay = rows.int("event_us", row).zip(seed.revoked_us).map(|(at, revoked)| (at - revoked) as f64 / 1e6);
             table.push_up_to(usize::MAX, || vec![Cell::Words(words.into()), instant(rows, "event_us", row), Cell::seconds(delay), Cell::Data(call(rows, row).plain()), record(rows, row)]);
         }

@@ -13,8 +13,10 @@ pub fn unseen(subject: &Subject, facts: &Facts) -> Vec<Prose> {
     let seed = &subject.seed;
     let mut unseen = Vec::new();
     let mut say = |prose: Prose| unseen.push(prose);
-    if seed.credential.is_none() && !seed.is_whole_identity {
-        say(Prose::new().text("The credential is not known: no call can be told to be its, so that the blast radius is not known either. It is not empty."));
+    if seed.is_upper_bound() {
+        say(Prose::new().text("The credential is not known. All calls of the identity are counted: an upper bound of what was done with it."));
+    } else if seed.credential.is_none() && !seed.is_whole_identity {
+        say(Prose::new().text("Neither credential nor identity is known: no call can be told to be its. The blast radius is not known; it is not empty."));
     }
     if seed.is_case && seed.exposed_us.is_none() {
         say(Prose::new().text("No record says since when the credential was known to others. The blast radius begins at detection; what was done before it is not counted."));
@@ -73,7 +75,9 @@ fn gaps(subject: &Subject, facts: &Facts) -> Vec<Prose> {
             *rejects.entry(coverage.text("file", row).unwrap_or("?")).or_default() += n_rejects;
         }
         let missing = day.min(last_day + 1) - (day - gap).max(first_day);
-        if gap > 0 && missing > 0 {
+        // Only logs of calls and events tell whose they are; trackers and inventories pause without meaning.
+        let is_log = coverage.double("share_identity", row).is_some();
+        if is_log && gap > 0 && missing > 0 {
             let place = pauses.entry(source).or_default();
             *place = (*place).max(missing);
         }
@@ -153,7 +157,7 @@ fn about_rights(subject: &Subject, facts: &Facts) -> Vec<Prose> {
         questions.push(Prose::new().text(format!("No end of the credential{since} is known: could one that expires do the same?")));
     }
     let live = rows_of(facts, "credentials", seed).filter(|(rows, row)| rows.int("is_own", *row) == Some(0) && rows.int("ended_at", *row).is_none()).count();
-    if live > 0 {
+    if live > 0 && !seed.is_whole_identity {
         let words = counted(live as i64, "other credential of the identity is", "other credentials of the identity are");
         questions.push(Prose::new().text(format!("{words} still live: could whoever had this one have had them too?")));
     }

@@ -37,7 +37,7 @@ fn render_subject(out: &mut String, retro: &Retro, subject: &Subject) {
     heading(out, "Blast radius");
     blast_radius(out, retro, subject);
     heading(out, "Siblings and rights");
-    section(out, "Other credentials of the same identity:", &subject.siblings, "No other credential of the identity is known.");
+    section(out, "Other credentials of the same identity, alive at some time since exposure:", &subject.siblings, "No other credential of the identity is known to have been alive since exposure.");
     section(out, "What the identity is granted:", &subject.grants, "No grant of the identity is known.");
     heading(out, "Proof of revocation");
     let _ = writeln!(out, "{}\n", prose(&subject.proof));
@@ -106,7 +106,8 @@ fn blast_radius(out: &mut String, retro: &Retro, subject: &Subject) {
         Some(_) => format!("enforcement at {}", format_instant(seed.until_us)),
         None => format!("the instant of judgement, {}", format_instant(retro.as_of_us)),
     };
-    let _ = writeln!(out, "Calls {from}, up to {until}.\n");
+    let whose = if seed.is_upper_bound() { "Calls of the identity, whatever their credential," } else { "Calls" };
+    let _ = writeln!(out, "{whose} {from}, up to {until}.\n");
     section(out, "Calls, with those before and after:", &subject.calls, "No call is known.");
     if subject.calls.is_empty() {
         return;

@@ -65,6 +65,13 @@ pub struct Seed {
     pub until_us: i64,
 }
 
+impl Seed {
+    /// The credential is not known, and the calls are all those of its identity.
+    pub fn is_upper_bound(&self) -> bool {
+        self.credential.is_none() && self.identity.is_some() && !self.is_whole_identity
+    }
+}
+
 /// An instant of the case, what it rests on, and the records that say so.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clock {
