@@ -101,6 +101,7 @@ fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(
     let place = plan.config.file.as_ref().map_or_else(|| "no credlens.toml, defaults".to_string(), |file| file.display().to_string());
     let period = plan.period.map_or_else(|| "the last complete quarter in the data".to_string(), |period| period.to_string());
     findings.say(Level::Ok, "configuration", format!("{place}; {}, period: {period}, output below {}", counted(plan.paths.len() as i64, "path", "paths"), plan.out.display()));
+    can_write(&plan.out)?;
     let library = Library::new(&plan.config.packs).map_err(|error| Failure::new("A003", error))?;
     if let Some(id) = plan.config.sources.keys().find(|id| library.find(id).is_none()) {
         return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).hint("`credlens list packs` shows them"));
@@ -328,6 +329,13 @@ fn size(bytes: u64) -> String {
     }
 }
 
+/// A folder is made where the output would go, and taken away again.
+fn can_write(out: &Path) -> Result<(), Failure> {
+    let absolute = std::path::absolute(out).map_err(|error| Failure::io("A020", out.display().to_string(), error))?;
+    let existing = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    tempfile::tempdir_in(existing).map(drop).map_err(|error| Failure::io("A020", existing.display().to_string(), error).hint("choose another folder with --out"))
+}
+
 /// Free bytes where a folder is, or will be: the standard library cannot tell, POSIX `df` can.
 fn free_disk(folder: &Path) -> Option<u64> {
     let absolute = std::path::absolute(folder).ok()?;
@@ -361,6 +369,15 @@ mod tests {
         let copied = std::fs::read(folder.path().join("copy")).unwrap();
         assert!(head.is_cut && copied.ends_with(b"\n") && copied.len() as u64 >= HEAD_BYTES && copied.len() % 100 == 0);
         assert!(!copy_head(&short, &folder.path().join("copy2"), &mut measured).unwrap().is_cut);
+    }
+
+    #[test]
+    fn an_output_folder_that_is_a_file_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        assert!(can_write(&folder.path().join("new/run")).is_ok());
+        assert!(can_write(&folder.path().join("file")).is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

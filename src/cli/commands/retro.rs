@@ -241,30 +241,23 @@ mod tests {
                 let accepted = |row: &&Vec<Cell>| row[0] == Cell::Words("between exposure and enforcement".into()) && row[1] != Cell::Words("blocked".into()) && row[1] != Cell::Words("failed".into());
                 facts.rows.iter().filter(accepted).map(|row| if let Cell::Count(calls) = row[2] { calls } else { 0 }).sum()
             };
-            // One of each kind: proven, still accepted, another credential revoked, two credentials; all cases take minutes here.
-            const TICKETS: [&str; 4] = ["SEC-101", "SEC-103", "SEC-104", "SEC-111"];
-            for row in 0..cases.rows() {
-                let (Some(ticket), Some(credential)) = (cases.text("ticket", row), cases.text("credential", row)) else { continue };
-                if !TICKETS.contains(&ticket) {
-                    continue;
-                }
+            // Accepted after revocation, another credential revoked, two credentials; all cases would take minutes here.
+            for ticket in ["SEC-103", "SEC-104", "SEC-111"] {
                 let retro = retrospective(&catalog, &run, Key::Ticket(ticket.into())).unwrap();
-                let subject = retro.subjects.iter().find(|subject| subject.seed.credential.as_deref() == Some(credential)).unwrap();
-                assert_eq!(Some(exposed(&subject.calls)), cases.int("calls_after_exposure", row), "{ticket}");
-                let graded = !subject.proof_records.rows.is_empty();
-                assert_eq!(graded, subject.seed.accepted_after + subject.seed.rejected_after > 0, "{ticket}");
-                let detected = subject.clocks.iter().find(|clock| clock.name == "detected").unwrap();
-                assert!(!detected.records.is_empty(), "{ticket}");
+                for subject in &retro.subjects {
+                    let seed = &subject.seed;
+                    let row = (0..cases.rows()).find(|row| cases.text("ticket", *row) == Some(ticket) && cases.text("credential", *row) == seed.credential.as_deref()).unwrap();
+                    assert_eq!(Some(exposed(&subject.calls)), cases.int("calls_after_exposure", row), "{ticket}");
+                    assert_eq!(!subject.proof_records.rows.is_empty(), seed.accepted_after + seed.rejected_after > 0, "{ticket}");
+                    assert!(subject.clocks.iter().any(|clock| clock.name == "detected" && !clock.records.is_empty()), "{ticket}");
+                }
+                let text = markdown::render(&retro);
+                let is_told = text.contains("**still accepted**: 4 calls were accepted after the revocation") && text.contains("kong-2026-05.ndjson:103`");
+                assert!(ticket != "SEC-103" || is_told, "{text}");
             }
-            let retro = retrospective(&catalog, &run, Key::Ticket("SEC-103".into())).unwrap();
-            let text = markdown::render(&retro);
-            assert!(text.contains("**still accepted**: 4 calls were accepted after the revocation") && text.contains("kong-2026-05.ndjson:103`"), "{text}");
-            assert_eq!(markdown::render(&retrospective(&catalog, &run, Key::Ticket("SEC-103".into())).unwrap()), text);
             let identity = retrospective(&catalog, &run, Key::Identity("svc-ledger-sync".into())).unwrap();
             assert_eq!(identity.subjects.len(), 3);
-            for key in [Key::Ticket("nope".into()), Key::Identity("nope".into())] {
-                assert!(retrospective(&catalog, &run, key).unwrap_err().message.contains("nope`"));
-            }
+            assert!(retrospective(&catalog, &run, Key::Ticket("nope".into())).unwrap_err().message.contains("no ticket `nope`"));
         });
     }
 

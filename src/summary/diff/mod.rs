@@ -274,7 +274,9 @@ fn headlines(run: &RunTables) -> BTreeMap<String, Headline> {
 fn settings(a: &RunTables, b: &RunTables) -> Vec<ValueChange> {
     let (old, new) = (settings_of(a), settings_of(b));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+    // A target of a measure that only one run has says nothing.
+    let is_shared = |name: &String| !name.starts_with("targets.") || (old.contains_key(name) && new.contains_key(name));
+    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name) && is_shared(name));
     changed.map(|name| ValueChange { name: name.clone(), a: old.get(name).cloned(), b: new.get(name).cloned() }).collect()
 }
 
