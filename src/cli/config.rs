@@ -396,7 +396,7 @@ mod tests {
     fn the_template_of_init_holds_every_key_with_its_default() {
         let text = uncommented();
         let document: toml::Table = text.parse().unwrap();
-        for table in ["", "thresholds", "scopes", "tickets", "sources.kong", "privacy"] {
+        for table in ["", "thresholds", "scopes", "tickets", "sources.nginx", "privacy"] {
             let place = table.split('.').filter(|name| !name.is_empty()).fold(&document, |place, name| place[name].as_table().unwrap());
             let keys = keys_of(table);
             assert!(!keys.is_empty(), "{table}");
