@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Measure API-security maturity from gateway logs, IdP events and revocation tickets. Works offline.
 #[derive(Debug, Parser)]
 #[command(name = "credlens", version, max_term_width = 100)]
-#[command(after_help = "Try it:\n  credlens run sample-data/estate     the bundled estate\n\nExit status: 0 done, 1 done but a gate failed, 2 not done")]
+#[command(after_help = "Try it:\n  credlens run sample-data/estate     the bundled estate\n  credlens init                       a configuration for your own logs\n\nExit status: 0 done, 1 done but a gate failed, 2 not done")]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -39,6 +39,15 @@ pub enum Color {
 pub enum Command {
     /// Load every source, compute every metric, write the run folder
     Run(RunArgs),
+    /// Dry run: configuration, packs, queries, first records, disk and memory; writes nothing
+    #[command(visible_alias = "doctor")]
+    Check(CheckArgs),
+    /// Compare two finished runs
+    Diff(DiffArgs),
+    /// Write the retrospective of one incident from a finished run
+    Retro(RetroArgs),
+    /// Write a commented credlens.toml, empty inventories and an empty exception register
+    Init(InitArgs),
     /// Show how one file is detected and parsed
     Inspect(InspectArgs),
     /// Say what a metric, pack or error code means
@@ -95,9 +104,18 @@ pub struct RunArgs {
     /// Gate: fail when a measure is missed, regressing or unmeasured
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub fail_on: Vec<FailOn>,
+    /// Measure only these: ids or the letters they begin with, such as SC01,RV
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Leave these measures out: ids or the letters they begin with
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub skip: Vec<String>,
     /// Print summary.json on stdout
     #[arg(long)]
     pub json: bool,
+    /// Read and measure, but write no run folder
+    #[arg(long)]
+    pub dry_run: bool,
     /// Keep the text of rejected records; it may hold secrets
     #[arg(long)]
     pub keep_raw: bool,
@@ -114,6 +132,59 @@ pub enum FailOn {
     Missed,
     Regressing,
     Unmeasured,
+}
+
+/// `credlens check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  credlens check sample-data/estate\n  credlens check --config credlens.toml\n\nExit status: 0 a run can start, 1 it would finish but a gate or the space fails, 2 it would not finish")]
+pub struct CheckArgs {
+    /// As of `run`: the same paths and flags are checked
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `credlens diff`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  credlens diff out/2026-Q2 out/2026-Q3\n  credlens diff out/2026-Q2 out/2026-Q3 --json | jq '.verdicts'\n\nEach run is compared at its own headline period.")]
+pub struct DiffArgs {
+    /// The earlier run folder
+    pub a: PathBuf,
+    /// The later run folder
+    pub b: PathBuf,
+    /// Print JSON that names every entity
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `credlens init`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  credlens init\n  credlens init /srv/credlens && credlens run --config /srv/credlens/credlens.toml\n\nNothing that exists is overwritten.")]
+pub struct InitArgs {
+    /// The folder; made if need be
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+}
+
+/// `credlens retro`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("key").required(true).multiple(false))]
+#[command(after_help = "Examples:\n  credlens retro --run out/2026-Q3 --ticket SEC-101\n  credlens retro --run out/2026-Q3 --credential key:ak7 --out incidents\n  credlens retro --run out/2026-Q3 --identity svc-billing\n\nWrites retro-KEY.md and retro-KEY.parquet (the timeline) and prints the path of the first.")]
+pub struct RetroArgs {
+    /// The run folder
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// A credential as the frames spell it (kind:value); any other text is digested as a secret is
+    #[arg(long, value_name = "REF", group = "key")]
+    pub credential: Option<String>,
+    /// Key of a ticket
+    #[arg(long, value_name = "KEY", group = "key")]
+    pub ticket: Option<String>,
+    /// An identity
+    #[arg(long, value_name = "ID", group = "key")]
+    pub identity: Option<String>,
+    /// Where to write [default: the run folder]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// `credlens inspect`.

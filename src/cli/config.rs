@@ -374,4 +374,52 @@ mod tests {
         assert_eq!((config.measure.targets["SC01"], config.measure.targets["RV01"]), (0.8, 43_200.0));
         assert!(config.sources["kong"].verifies_dpop);
     }
+
+    /// The template with every commented key in force.
+    fn uncommented() -> String {
+        let open = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') && !rest.is_empty() => rest.to_string(),
+            _ => line.to_string(),
+        };
+        crate::cli::commands::init::CONFIG.lines().map(open).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The keys that a table of the configuration takes, as its error for an unknown one lists them.
+    fn keys_of(table: &str) -> Vec<String> {
+        let text = if table.is_empty() { "no_such_key = 1".to_string() } else { format!("[{table}]\nno_such_key = 1") };
+        let error = toml::from_str::<ConfigFile>(&text).unwrap_err().to_string();
+        let listed = error.split("expected").nth(1).unwrap_or_default();
+        listed.split('`').skip(1).step_by(2).map(str::to_string).collect()
+    }
+
+    #[test]
+    fn the_template_of_init_holds_every_key_with_its_default() {
+        let text = uncommented();
+        let document: toml::Table = text.parse().unwrap();
+        for table in ["", "thresholds", "scopes", "tickets", "sources.kong", "privacy"] {
+            let place = table.split('.').filter(|name| !name.is_empty()).fold(&document, |place, name| place[name].as_table().unwrap());
+            let keys = keys_of(table);
+            assert!(!keys.is_empty(), "{table}");
+            assert_eq!(keys.iter().filter(|key| !place.contains_key(*key)).collect::<Vec<_>>(), Vec::<&String>::new(), "[{table}]");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("credlens.key"), "key").unwrap();
+        let file: ConfigFile = toml::from_str(&text).unwrap();
+        assert_eq!(file.scopes.broad.as_deref().unwrap(), DEFAULT_BROAD.map(String::from));
+        assert_eq!(file.scopes.not_broad.as_deref().unwrap(), DEFAULT_NOT_BROAD.map(String::from));
+        assert_eq!(file.tickets.revoked_statuses.as_deref().unwrap(), TicketSettings::default().revoked_statuses);
+        let config = Config::resolve(file, Some(folder.path().join("credlens.toml")), text).unwrap();
+        let defaults = MeasureSettings::default();
+        assert_eq!(MeasureSettings { targets: BTreeMap::new(), ..config.measure.clone() }, defaults);
+        assert_eq!(config.max_rejects, DEFAULT_MAX_REJECTS);
+        let definitions = crate::metric::catalog::Catalog::new(&[]).unwrap().definitions();
+        let targets: BTreeMap<String, f64> = definitions.into_iter().filter_map(|(id, definition)| Some((id, definition.target?))).collect();
+        assert_eq!(config.measure.targets, targets);
+    }
+
+    #[test]
+    fn the_template_of_init_says_nothing_but_paths() {
+        let config = resolve(crate::cli::commands::init::CONFIG).unwrap();
+        assert_eq!((config.paths.len(), config.measure), (2, MeasureSettings::default()));
+    }
 }

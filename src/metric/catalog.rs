@@ -96,6 +96,11 @@ impl Catalog {
         EMBEDDED.get_file(format!("investigations/{name}.sql"))?.contents_utf8()
     }
 
+    /// Text of a query of the incident retrospective.
+    pub fn retro(name: &str) -> Option<&'static str> {
+        EMBEDDED.get_file(format!("retro/{name}.sql"))?.contents_utf8()
+    }
+
     /// Names of the saved investigations.
     pub fn investigations() -> Vec<String> {
         let mut names: Vec<String> = EMBEDDED.get_dir("investigations").into_iter().flat_map(|dir| dir.files()).map(|file| stem(file.path())).collect();
@@ -127,9 +132,13 @@ fn add_metric(place: &str, definition: &str, sql: String, cases: String, queries
 }
 
 fn query_of(name: String, sql: String, role: Role, cases: String) -> Query {
-    let is_per_month = sql.lines().take_while(|line| line.starts_with("--")).any(|line| line.trim() == "-- per: month");
-    let reads = frames_read(&sql);
+    let (is_per_month, reads) = (is_per_month(&sql), frames_read(&sql));
     Query { name, sql, role, is_per_month, reads, cases }
+}
+
+/// True when a text's head says that it may see the calls of some months at a time.
+pub fn is_per_month(sql: &str) -> bool {
+    sql.lines().take_while(|line| line.starts_with("--")).any(|line| line.trim() == "-- per: month")
 }
 
 /// The frames that a query names after `from` and `join`, its own CTEs left out.

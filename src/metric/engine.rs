@@ -8,7 +8,7 @@ use crate::frame::bridge::{from_polars, to_polars};
 use crate::frame::build::Frames;
 use crate::frame::schema::frames as frame_schemas;
 use crate::frame::table::Table;
-use crate::metric::catalog::{Catalog, Query, Role};
+use crate::metric::catalog::{Catalog, Query, Role, is_per_month};
 use polars::lazy::dsl;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, UnionArgs, concat};
 use polars::sql::SQLContext;
@@ -237,7 +237,29 @@ impl<'a> Run<'a> {
 
 /// Runs SQL over a finished run: its frames, its Parquet files, and, where the SQL reads them, the catalog's facts.
 pub fn query_run(catalog: &Catalog, folder: &Path, sql: &str) -> Result<Table, EngineError> {
+    query_run_with(catalog, folder, sql, &BTreeMap::new())
+}
+
+/// The same with tables of the caller beside the run's. SQL whose head says `-- per: month` sees the calls of one month at a
+/// time, so that memory is bounded by the largest month, and its results are put together.
+pub fn query_run_with(catalog: &Catalog, folder: &Path, sql: &str, own: &BTreeMap<String, Table>) -> Result<Table, EngineError> {
+    let as_given = |error| failed("as given", error);
     let place = folder.join("parquet");
+    let mut frames = run_frames(catalog, &place, sql, own)?;
+    if !is_per_month(sql) || !frames.contains_key("requests") {
+        return from_polars(&run_sql(sql, frames).map_err(as_given)?).map_err(as_given);
+    }
+    let mut parts = Vec::new();
+    for (month, file) in month_files(&place.join("frames/requests")).map_err(|error| as_given(error.into()))? {
+        frames.insert("requests".to_string(), scan_month(&month, &file).map_err(as_given)?);
+        parts.push(run_sql(sql, frames.clone()).map_err(as_given)?.lazy());
+    }
+    let rows = concat(parts, UnionArgs::default()).and_then(|all| all.collect()).map_err(as_given)?;
+    from_polars(&rows).map_err(as_given)
+}
+
+/// What a text reads, by name: the caller's tables, the run's files, and facts, which are computed again.
+fn run_frames(catalog: &Catalog, place: &Path, sql: &str, own: &BTreeMap<String, Table>) -> Result<BTreeMap<String, LazyFrame>, EngineError> {
     let mut frames: BTreeMap<String, LazyFrame> = BTreeMap::new();
     let mut waiting: Vec<String> = crate::metric::catalog::frames_read(sql).into_iter().collect();
     let mut order: Vec<String> = Vec::new();
@@ -245,7 +267,11 @@ pub fn query_run(catalog: &Catalog, folder: &Path, sql: &str) -> Result<Table, E
         if frames.contains_key(&name) || order.contains(&name) {
             continue;
         }
-        match scan_run(&place, &name).map_err(|error| failed(&name, error))? {
+        let found = match own.get(&name) {
+            Some(table) => to_polars(table).map(|frame| Some(frame.lazy())),
+            None => scan_run(place, &name),
+        };
+        match found.map_err(|error| failed(&name, error))? {
             Some(frame) => drop(frames.insert(name, frame)),
             None => {
                 let reads = catalog.queries.get(&name).map(|query| query.reads.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
@@ -263,8 +289,7 @@ pub fn query_run(catalog: &Catalog, folder: &Path, sql: &str) -> Result<Table, E
         let rows = run_sql(&catalog.queries[&name].sql, inputs.collect::<Vec<_>>()).map_err(|error| failed(&name, error))?;
         frames.insert(name, rows.lazy());
     }
-    let rows = run_sql(sql, frames).map_err(|error| failed("as given", error))?;
-    from_polars(&rows).map_err(|error| failed("as given", error))
+    Ok(frames)
 }
 
 /// A frame or Parquet file of a run, if it has one of that name.
@@ -288,13 +313,20 @@ fn scan_file(path: &Path) -> Result<LazyFrame, PolarsError> {
 
 /// A frame partitioned by month, the month as a column.
 fn scan_folder(folder: &Path) -> Result<LazyFrame, PolarsError> {
+    let scans = month_files(folder)?.into_iter().map(|(month, file)| scan_month(&month, &file));
+    concat(scans.collect::<Result<Vec<_>, PolarsError>>()?, UnionArgs::default())
+}
+
+/// Month and file of a partitioned frame, in order.
+fn month_files(folder: &Path) -> std::io::Result<Vec<(String, std::path::PathBuf)>> {
     let mut months: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     months.sort();
-    let scans = months.iter().map(|month| {
-        let name = month.file_name().map(|name| name.to_string_lossy().replace("month=", "")).unwrap_or_default();
-        Ok(scan_file(&month.join("part-0.parquet"))?.with_column(dsl::lit(name).alias("month")))
-    });
-    concat(scans.collect::<Result<Vec<_>, PolarsError>>()?, UnionArgs::default())
+    let name = |month: &Path| month.file_name().map(|name| name.to_string_lossy().replace("month=", "")).unwrap_or_default();
+    Ok(months.iter().map(|month| (name(month), month.join("part-0.parquet"))).collect())
+}
+
+fn scan_month(month: &str, file: &Path) -> Result<LazyFrame, PolarsError> {
+    Ok(scan_file(file)?.with_column(dsl::lit(month.to_string()).alias("month")))
 }
 
 /// The first rows of a frame partitioned by month, lists left out.

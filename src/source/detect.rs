@@ -58,6 +58,11 @@ pub fn detect(library: &Library, only: Option<usize>, head: &[u8], is_whole: boo
     if head.iter().all(u8::is_ascii_whitespace) {
         return if is_whole { Detected::Empty } else { Detected::Unknown("nothing but blanks".into()) };
     }
+    let is_comment = |line: &[u8]| matches!(line.trim_ascii().first(), None | Some(b'#')) && !line.starts_with(b"#Fields:");
+    if is_whole && head.split(|byte| *byte == b'\n').all(is_comment) {
+        // Nothing but comments: an exception register without an entry.
+        return Detected::Empty;
+    }
     let choice = Choice { library, only };
     let found = detect_prefixed(choice, head, MAX_PREFIXES);
     match (found, only) {
@@ -338,6 +343,7 @@ mod tests {
         assert_eq!(id_of("identity,scope,api\n"), "inventory_grants lines");
         assert_eq!(id_of("# register\n[[exception]]\nid = \"x\"\n"), "exceptions lines");
         assert_eq!(id_of(" \n"), "Empty");
+        assert_eq!(id_of("# register\n\n  # [[exception]]\n"), "Empty");
         assert!(id_of("{\"started_at\":1,\"request\":{}}").contains("closest: kong"));
     }
 }

@@ -435,4 +435,70 @@ mod tests {
         let summary: Value = serde_json::from_str(&text).expect("JSON");
         assert!(summary.to_string().contains("<script>alert(1)</script>"));
     }
+
+    /// What a value breaks of a schema, as `place: rule`. Knows the keywords that docs/summary.schema.json uses, and refuses others.
+    fn violations(schema: &Value, value: &Value, root: &Value, place: &str) -> Vec<String> {
+        let mut told = Vec::new();
+        for (keyword, rule) in schema.as_object().into_iter().flatten() {
+            let holds = match keyword.as_str() {
+                "$schema" | "$defs" | "title" | "description" | "format" => true,
+                "$ref" => {
+                    let target = root.pointer(rule.as_str().and_then(|it| it.strip_prefix('#')).unwrap_or("?"));
+                    told.extend(target.map_or_else(|| vec![format!("{place}: no {rule}")], |it| violations(it, value, root, place)));
+                    true
+                }
+                "type" => match rule {
+                    Value::Array(names) => names.iter().any(|name| is_type(name, value)),
+                    name => is_type(name, value),
+                },
+                "const" => rule == value,
+                "enum" => rule.as_array().is_some_and(|list| list.contains(value)),
+                "anyOf" => rule.as_array().is_some_and(|list| list.iter().any(|it| violations(it, value, root, place).is_empty())),
+                "required" => rule.as_array().is_some_and(|list| list.iter().all(|name| name.as_str().is_some_and(|name| value.get(name).is_some()))),
+                "additionalProperties" => value.as_object().is_none_or(|object| object.keys().all(|key| schema["properties"].get(key).is_some())),
+                "properties" => {
+                    let known = rule.as_object().into_iter().flatten().filter_map(|(name, inner)| Some((name, inner, value.get(name)?)));
+                    told.extend(known.flat_map(|(name, inner, it)| violations(inner, it, root, &format!("{place}.{name}"))));
+                    true
+                }
+                "items" => {
+                    let items = value.as_array().into_iter().flatten().enumerate();
+                    told.extend(items.flat_map(|(index, it)| violations(rule, it, root, &format!("{place}[{index}]"))));
+                    true
+                }
+                _ => false,
+            };
+            if !holds {
+                told.push(format!("{place}: {keyword} {rule}"));
+            }
+        }
+        told
+    }
+
+    fn is_type(name: &Value, value: &Value) -> bool {
+        match name.as_str() {
+            Some("null") => value.is_null(),
+            Some("string") => value.is_string(),
+            Some("boolean") => value.is_boolean(),
+            Some("integer") => value.is_i64() || value.is_u64(),
+            Some("number") => value.is_number(),
+            Some("array") => value.is_array(),
+            Some("object") => value.is_object(),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn summaries_keep_to_the_schema() {
+        let schema: Value = serde_json::from_str(include_str!("../../docs/summary.schema.json")).expect("JSON");
+        for input in [sample::input(), sample::hostile_input()] {
+            let summary: Value = serde_json::from_str(&render(&Report::build(input))).expect("JSON");
+            assert_eq!(violations(&schema, &summary, &schema, "$"), Vec::<String>::new());
+        }
+        let mut broken: Value = serde_json::from_str(&render(&Report::build(sample::input()))).expect("JSON");
+        broken["metrics"][0]["unit"] = json!("furlongs");
+        broken["verdict"]["n_met"] = json!("one");
+        broken["extra"] = json!(1);
+        assert_eq!(violations(&schema, &broken, &schema, "$").len(), 3);
+    }
 }

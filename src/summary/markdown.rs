@@ -424,7 +424,7 @@ fn digest(digest: &str) -> String {
 }
 
 /// A table's first rows, then how many there are and where.
-fn table(out: &mut String, table: &Table, limit: usize) {
+pub(super) fn table(out: &mut String, table: &Table, limit: usize) {
     if table.is_empty() {
         return;
     }
@@ -459,11 +459,11 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-fn prose(prose: &Prose) -> String {
+pub(super) fn prose(prose: &Prose) -> String {
     spans(prose, escape::markdown_code)
 }
 
-fn prose_in_table(prose: &Prose) -> String {
+pub(super) fn prose_in_table(prose: &Prose) -> String {
     spans(prose, escape::markdown_table_code)
 }
 

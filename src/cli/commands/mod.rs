@@ -1,9 +1,13 @@
 //! One command a file.
 
+pub mod check;
+pub mod diff;
 pub mod explain;
+pub mod init;
 pub mod inspect;
 pub mod list;
 pub mod query;
+pub mod retro;
 pub mod run;
 
 use crate::cli::CommandResult;
@@ -18,6 +22,10 @@ pub fn dispatch(arguments: Arguments) -> CommandResult {
     let global = arguments.global;
     match arguments.command {
         Command::Run(args) => run::command(&args, &global),
+        Command::Check(args) => check::command(&args, &global),
+        Command::Diff(args) => diff::command(&args, &global),
+        Command::Retro(args) => retro::command(&args, &global),
+        Command::Init(args) => init::command(&args, &global),
         Command::Inspect(args) => inspect::command(&args, &global),
         Command::Explain { id } => explain::command(&id, &global),
         Command::List { kind } => list::command(kind, &global),
@@ -39,4 +47,14 @@ pub fn dispatch(arguments: Arguments) -> CommandResult {
 pub fn print(bytes: &[u8]) -> CommandResult {
     std::io::stdout().lock().write_all(bytes).map_err(|error| Failure::io("A020", "stdout", error))?;
     Ok(Gate::Passed)
+}
+
+/// run.json of a finished run; an error that tells what is wrong with the folder.
+pub(crate) fn run_manifest(folder: &std::path::Path) -> Result<serde_json::Value, Failure> {
+    let place = folder.join("run.json");
+    if !place.is_file() {
+        return Err(Failure::new("A010", format!("`{}` is no run folder: it has no run.json", folder.display())).hint("`credlens run` makes one, such as out/2026-Q3"));
+    }
+    let text = std::fs::read_to_string(&place).map_err(|error| Failure::io("A010", place.display().to_string(), error))?;
+    serde_json::from_str(&text).map_err(|error| Failure::new("A010", format!("run.json is broken: {error}")).at(place.display().to_string()))
 }

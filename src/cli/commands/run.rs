@@ -8,7 +8,7 @@ use crate::frame::build::{FrameSettings, Frames, build_frames};
 use crate::frame::small::{Calendar, small_frames};
 use crate::frame::table::Table;
 use crate::frame::write::{FileMetadata, write_batch};
-use crate::metric::catalog::Catalog;
+use crate::metric::catalog::{Catalog, Role};
 use crate::metric::definition::MetricDefinition;
 use crate::metric::engine::{Results, is_output, run_catalog};
 use crate::metric::judge::{DaysCovered, JudgeContext, Target, judge_metric};
@@ -47,6 +47,11 @@ pub struct Plan {
     pub threads: usize,
     pub keep_raw: bool,
     pub fail_on: Vec<FailOn>,
+    /// Ids of measures, or their first letters; none: all.
+    pub only: Vec<String>,
+    pub skip: Vec<String>,
+    /// Nothing that lasts is written.
+    pub is_dry_run: bool,
 }
 
 impl Plan {
@@ -78,6 +83,9 @@ impl Plan {
             },
             keep_raw: args.keep_raw,
             fail_on: args.fail_on.clone(),
+            only: args.only.clone(),
+            skip: args.skip.clone(),
+            is_dry_run: args.dry_run,
             config,
         })
     }
@@ -95,6 +103,8 @@ pub struct Outcome {
     pub records: u64,
     pub rejects: u64,
     pub timings: Vec<(String, Duration)>,
+    /// Where a dry run wrote; gone with the outcome.
+    pub scratch: Option<tempfile::TempDir>,
 }
 
 /// Runs the command.
@@ -155,8 +165,9 @@ fn show_progress(progress: &Progress, done: &std::sync::atomic::AtomicBool) {
 pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let mut clock = Clock::new();
     let library = Library::with_changes(&plan.config.packs, &plan.config.pack_changes).map_err(|error| Failure::new("A003", error))?;
-    let catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
+    let mut catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     check_targets(plan, &catalog)?;
+    choose_measures(plan, &mut catalog)?;
     if let Some(id) = plan.config.sources.keys().find(|id| library.find(id).is_none()) {
         let place = plan.config.file.as_ref().map_or_else(String::new, |file| file.display().to_string());
         return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).at(place).hint("`credlens list packs` shows them"));
@@ -170,7 +181,8 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let own = plan.config.file.as_ref().and_then(|file| file.canonicalize().ok());
     found.files.retain(|file| own.is_none() || file.canonicalize().ok() != own);
     let output = |error| Failure::io("A020", plan.out.display().to_string(), error);
-    let folder = RunFolder::start(&plan.out).map_err(output)?;
+    let scratch = if plan.is_dry_run { Some(tempfile::tempdir().map_err(output)?) } else { None };
+    let folder = RunFolder::start(scratch.as_ref().map_or(plan.out.as_path(), |scratch| scratch.path())).map_err(output)?;
     let settings = ReadSettings {
         threads: plan.threads,
         digester: Digester::new(plan.config.hash_key.clone()),
@@ -216,11 +228,28 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     write_text(&folder.path().join("run.json"), &(serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n")).map_err(output)?;
     let folder = folder.finish(&name).map_err(output)?;
     clock.lap("write");
-    Ok(Outcome { folder, report, rows, evidence, notes, failed_gates, records, rejects, timings: clock.laps })
+    Ok(Outcome { folder, report, rows, evidence, notes, failed_gates, records, rejects, timings: clock.laps, scratch })
+}
+
+/// Keeps the measures that `--only` and `--skip` leave; facts and entities stay.
+pub(super) fn choose_measures(plan: &Plan, catalog: &mut Catalog) -> Result<(), Failure> {
+    let ids: Vec<String> = catalog.definitions().into_keys().collect();
+    let names = |list: &[String], id: &str| list.iter().any(|name| !name.is_empty() && id.starts_with(&name.to_uppercase()));
+    for (flag, list) in [("--only", &plan.only), ("--skip", &plan.skip)] {
+        if let Some(name) = list.iter().find(|name| !ids.iter().any(|id| names(std::slice::from_ref(name), id))) {
+            return Err(Failure::new("A001", format!("{flag}: no measure has the id `{}`, and none begins with it", terminal_safe(name))).hint("`credlens list metrics` shows all ids"));
+        }
+    }
+    let is_chosen = |id: &str| (plan.only.is_empty() || names(&plan.only, id)) && !names(&plan.skip, id);
+    if !ids.iter().any(|id| is_chosen(id)) {
+        return Err(Failure::new("A001", "--only and --skip leave no measure"));
+    }
+    catalog.queries.retain(|name, query| !matches!(query.role, Role::Metric(_)) || is_chosen(name));
+    Ok(())
 }
 
 /// Both sides of `[credential_aliases]` spelled as the frames spell references.
-fn credential_aliases(plan: &Plan, digester: &Digester) -> std::collections::HashMap<String, String> {
+pub(super) fn credential_aliases(plan: &Plan, digester: &Digester) -> std::collections::HashMap<String, String> {
     let spelled = |text: &String| crate::record::token::reference_or_digest(text, digester);
     plan.config.credential_aliases.iter().map(|(left, right)| (spelled(left), spelled(right))).collect()
 }
@@ -241,7 +270,7 @@ impl Clock {
     }
 }
 
-fn check_targets(plan: &Plan, catalog: &Catalog) -> Result<(), Failure> {
+pub(super) fn check_targets(plan: &Plan, catalog: &Catalog) -> Result<(), Failure> {
     let definitions = catalog.definitions();
     let place = plan.config.file.as_ref().map_or_else(|| "credlens.toml".to_string(), |file| file.display().to_string());
     for (id, target) in &plan.config.measure.targets {
@@ -271,7 +300,7 @@ fn check_read(evidence: &Evidence, found: &Discovery, progress: &Progress) -> Re
     })
 }
 
-fn describe(state: &FileState) -> String {
+pub(super) fn describe(state: &FileState) -> String {
     match state {
         FileState::Read => "read".into(),
         FileState::Empty => "empty".into(),
@@ -301,7 +330,7 @@ fn notes(evidence: &Evidence, found: &Discovery, library: &Library) -> Vec<Strin
 }
 
 /// Query rows -> judged rows of metrics.parquet.
-fn judge(catalog: &Catalog, results: &Results, calendar: &Calendar, plan: &Plan) -> Result<(Vec<MetricRow>, JudgeContext), Failure> {
+pub(super) fn judge(catalog: &Catalog, results: &Results, calendar: &Calendar, plan: &Plan) -> Result<(Vec<MetricRow>, JudgeContext), Failure> {
     let definitions = catalog.definitions();
     let mut context = JudgeContext { as_of_us: calendar.as_of_us, targets: targets(&definitions, plan), ..JudgeContext::default() };
     for period in calendar.periods.iter().filter(|period| calendar.is_partial(period)) {
@@ -664,7 +693,10 @@ fn tell(outcome: &Outcome, elapsed: Duration, global: &Global) -> Result<(), Fai
     text += &reject_line(outcome);
     text += "\n\n";
     text += &terminal::scorecard(&outcome.report, width, is_colored);
-    text += &format!("Wrote {}: summary.md, summary.html, summary.json, charts, parquet, run.json\n", outcome.folder.display());
+    text += &match outcome.scratch {
+        Some(_) => "Dry run: nothing was written.\n".to_string(),
+        None => format!("Wrote {}: summary.md, summary.html, summary.json, charts, parquet, run.json\n", outcome.folder.display()),
+    };
     out.write_all(text.as_bytes()).map_err(|error| Failure::io("A020", "stderr", error))
 }
 

@@ -1,0 +1,17 @@
+-- Grain: one row per subject and API that its calls reached between exposure and enforcement.
+with
+sums as (
+  select
+    subject, api,
+    cast(sum(case when decision in ('allowed', 'observed') then calls else 0 end) as bigint) as accepted,
+    cast(sum(case when decision = 'blocked' then calls else 0 end) as bigint) as blocked,
+    cast(sum(case when decision in ('allowed', 'observed', 'blocked') then 0 else calls end) as bigint) as other,
+    min(first_us) as first_us,
+    max(last_us) as last_us
+  from retro_calls
+  where phase = 'exposed'
+  group by subject, api
+)
+select subject, api, accepted, blocked, other, first_us, last_us
+from sums
+order by subject, api nulls first
