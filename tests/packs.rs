@@ -139,6 +139,8 @@ const OTHERS_ALLOWED: [(&str, &str); 10] = [
     ("gateway/istio/elastic__access-logs.log", "text format: the pack istio_text reads it"),
     ("gateway/litellm_uvicorn/crowdsec__litellm-logs.log", "its lines state no instant and have no prefix that does"),
     ("gateway/azure_apim/msdocs__gatewaylogs.json", "its only time is masked: 17:xx:xx.xx"),
+    ("gateway/iis_w3c/crowdsec__iis-xml-logs.log", "IIS events in XML: the pack iis_etw reads them"),
+    ("gateway/litellm_uvicorn/crowdsec__litellm-logs.log", "no line has a time: nothing can be counted in a period"),
     ("idp/gitlab/crowdsec__gitlab-logs.log", "Rails logs: the pack gitlab_rails reads them"),
     ("idp/google_workspace/panther__gsuite_activityevent_rules.a.ndjson", "cut down by its maker: no native record shape is left"),
     ("tickets/thehive/crowdsec__thehive-logs.log", "TheHive's access log, no tickets"),

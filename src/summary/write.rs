@@ -89,7 +89,9 @@ fn clear_abandoned(parent: &Path) {
 
 fn is_alive(folder: &Path) -> bool {
     let Ok(id) = fs::read_to_string(folder.join(LOCK)) else { return false };
-    Path::new("/proc").join(id.trim()).exists() || !Path::new("/proc").exists()
+    // A maker killed before it wrote its number leaves an empty lock.
+    let Ok(id) = id.trim().parse::<u32>() else { return false };
+    Path::new("/proc").join(id.to_string()).exists() || !Path::new("/proc").exists()
 }
 
 /// Writes a text file, its folder made if need be.
