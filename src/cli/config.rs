@@ -67,6 +67,44 @@ struct Tickets {
 struct Source {
     verifies: Vec<String>,
     zone: Option<String>,
+    /// Year of instants that the source writes without one.
+    year: Option<i64>,
+    /// The source's own `log_format` strings, tried before the pack's.
+    format: Option<Formats>,
+    /// Columns filled in another way than the pack's.
+    request: toml::Table,
+    identity_event: toml::Table,
+    ticket: toml::Table,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Formats {
+    Many(Vec<String>),
+    One(String),
+}
+
+impl Source {
+    /// What of a pack's own text these settings change.
+    fn changes(&self) -> toml::Table {
+        let mut changes = toml::Table::new();
+        if let Some(year) = self.year {
+            changes.insert("year".into(), year.into());
+        }
+        if let Some(format) = &self.format {
+            let formats = match format {
+                Formats::Many(formats) => formats.clone(),
+                Formats::One(format) => vec![format.clone()],
+            };
+            changes.insert("text".into(), toml::Table::from_iter([("formats".to_string(), toml::Value::from(formats))]).into());
+        }
+        for (name, table) in [("request", &self.request), ("identity_event", &self.identity_event), ("ticket", &self.ticket)] {
+            if !table.is_empty() {
+                changes.insert(name.into(), table.clone().into());
+            }
+        }
+        changes
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,6 +134,8 @@ pub struct Config {
     pub credential_aliases: HashMap<String, String>,
     pub sources: HashMap<String, SourceSettings>,
     pub zones: HashMap<String, Tz>,
+    /// By pack id: keys of the pack that the user sets in another way.
+    pub pack_changes: BTreeMap<String, toml::Table>,
     pub hash_key: Option<Vec<u8>>,
 }
 
@@ -138,9 +178,13 @@ impl Config {
             revoked_statuses: file.tickets.revoked_statuses.unwrap_or(defaults.revoked_statuses),
             false_positive_resolutions: file.tickets.false_positive_resolutions,
         };
-        let (mut sources, mut zones) = (HashMap::new(), HashMap::new());
+        let (mut sources, mut zones, mut pack_changes) = (HashMap::new(), HashMap::new(), BTreeMap::new());
         for (id, source) in &file.sources {
             sources.insert(id.clone(), source_settings(source).map_err(|error| bad("verifies", error))?);
+            let changes = source.changes();
+            if !changes.is_empty() {
+                pack_changes.insert(id.clone(), changes);
+            }
             if let Some(zone) = &source.zone {
                 zones.insert(id.clone(), zone.parse().map_err(|_| bad("zone", format!("`{zone}` is no time zone, such as Europe/Paris")))?);
             }
@@ -164,6 +208,7 @@ impl Config {
             credential_aliases: file.credential_aliases,
             sources,
             zones,
+            pack_changes,
             hash_key,
             file: path,
             text,
@@ -309,6 +354,15 @@ mod tests {
     }
 
     #[test]
+    fn a_source_may_change_its_pack() {
+        let config = resolve("[sources.x]\nformat = '$a $b'\nyear = 2026\n[sources.x.request]\napi = ['b']\n[sources.y]\nverifies = []").unwrap();
+        let changes = &config.pack_changes["x"];
+        assert_eq!(changes["text"]["formats"][0].as_str(), Some("$a $b"));
+        assert_eq!((changes["year"].as_integer(), changes["request"]["api"][0].as_str()), (Some(2026), Some("b")));
+        assert!(!config.pack_changes.contains_key("y"));
+    }
+
+    #[test]
     fn mistakes_are_told_with_their_key_and_line() {
         assert!(resolve("targts = 1").unwrap_err().contains("unknown field `targts`"));
         assert!(resolve("[thresholds]\n\ngrace = \"5 parsecs\"").unwrap_err().contains("`grace`: `5 parsecs` is no duration"));
@@ -342,7 +396,7 @@ mod tests {
     fn the_template_of_init_holds_every_key_with_its_default() {
         let text = uncommented();
         let document: toml::Table = text.parse().unwrap();
-        for table in ["", "thresholds", "scopes", "tickets", "sources.kong", "privacy"] {
+        for table in ["", "thresholds", "scopes", "tickets", "sources.nginx", "privacy"] {
             let place = table.split('.').filter(|name| !name.is_empty()).fold(&document, |place, name| place[name].as_table().unwrap());
             let keys = keys_of(table);
             assert!(!keys.is_empty(), "{table}");

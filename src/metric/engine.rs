@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 /// Rows of `requests` that are looked at together.
 const ROWS_AT_ONCE: u64 = 3_000_000;
 
+/// Planning a query recurses deeply: in an unoptimised build it outgrows the 2 MiB that a pool's threads have by default.
+const QUERY_STACK_BYTES: usize = 64 << 20;
+
 /// What the queries gave.
 #[derive(Debug, Default)]
 pub struct Results {
@@ -67,7 +70,7 @@ pub fn run_catalog(catalog: &Catalog, frames: &Frames, small: &BTreeMap<String, 
             for query in &monthly {
                 waiting.remove(query.name.as_str());
             }
-            run.run_monthly(&monthly, &waiting)?;
+            run.run_monthly(&monthly, &waiting, wanted)?;
             continue;
         }
         run.run_together(&ready)?;
@@ -86,6 +89,7 @@ struct Run<'a> {
     done: BTreeMap<String, DataFrame>,
     timings: BTreeMap<String, Duration>,
     request_columns: Vec<String>,
+    pool: rayon::ThreadPool,
 }
 
 impl<'a> Run<'a> {
@@ -103,7 +107,9 @@ impl<'a> Run<'a> {
         let readers: Vec<&Query> = catalog.queries.values().filter(|query| query.reads.contains("requests")).collect();
         let columns = frame_schemas()["requests"].iter().map(|column| column.name.clone());
         let is_read = |column: &String| column != "month" && readers.iter().any(|query| mentions(&query.sql, column));
-        Ok(Run { catalog, frames, done, timings: BTreeMap::new(), request_columns: columns.filter(is_read).collect() })
+        let pool = rayon::ThreadPoolBuilder::new().stack_size(QUERY_STACK_BYTES).build();
+        let pool = pool.map_err(|error| EngineError { query: "(any)".into(), message: error.to_string() })?;
+        Ok(Run { catalog, frames, done, timings: BTreeMap::new(), request_columns: columns.filter(is_read).collect(), pool })
     }
 
     fn is_ready(&self, query: &Query) -> bool {
@@ -129,8 +135,8 @@ impl<'a> Run<'a> {
 
     /// Runs queries that do not read each other side by side: on little data most of a query's time is its planning.
     fn run_together(&mut self, queries: &[&Query]) -> Result<(), EngineError> {
-        let here = BTreeMap::new();
-        let results: Vec<_> = queries.par_iter().map(|query| self.execute(query, &here)).collect();
+        let (here, run) = (BTreeMap::new(), &*self);
+        let results: Vec<_> = run.pool.install(|| queries.par_iter().map(|query| run.execute(query, &here)).collect());
         for (query, result) in queries.iter().zip(results) {
             let (rows, time) = result?;
             *self.timings.entry(query.name.clone()).or_default() += time;
@@ -150,9 +156,9 @@ impl<'a> Run<'a> {
     }
 
     /// Runs monthly queries over a few months at a time and puts their results together.
-    fn run_monthly(&mut self, queries: &[&Query], waiting: &BTreeSet<&str>) -> Result<(), EngineError> {
-        let is_kept = |name: &str| waiting.iter().any(|reader| self.catalog.queries[*reader].reads.contains(name));
-        let kept: BTreeMap<String, bool> = queries.iter().map(|query| (query.name.clone(), is_kept(&query.name))).collect();
+    fn run_monthly(&mut self, queries: &[&Query], waiting: &BTreeSet<&str>, wanted: &dyn Fn(&Query) -> bool) -> Result<(), EngineError> {
+        let is_read = |name: &str| waiting.iter().any(|reader| self.catalog.queries[*reader].reads.contains(name));
+        let kept: BTreeMap<String, bool> = queries.iter().map(|query| (query.name.clone(), wanted(query) || is_read(&query.name))).collect();
         let mut parts: BTreeMap<String, Vec<DataFrame>> = BTreeMap::new();
         for months in self.month_groups() {
             let mut here = BTreeMap::new();

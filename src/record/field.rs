@@ -12,8 +12,14 @@ pub enum FieldKind {
     Number,
     /// The inside of a JSON string, escapes not yet decoded.
     String,
-    /// Text of a format without escapes (CSV, delimited).
+    /// Text without escapes.
     Plain,
+    /// Text with backslash escapes as NGINX and Apache write them: `\xNN`, `\"`, `\n`.
+    Escaped,
+    /// The inside of a quoted CSV field: a quote is written twice (RFC 4180).
+    Doubled,
+    /// W3C header fields: a blank is written `+`.
+    Plus,
     Object,
     Array,
 }
@@ -51,7 +57,8 @@ impl<'a> Fields<'a> {
     /// The raw bytes at a slot: JSON text of an object or array, the undecoded inside of a string.
     pub fn raw(&self, slot: usize) -> &'a str {
         let span = self.spans[slot];
-        &self.record[span.start as usize..span.end as usize]
+        // Spans end at ASCII bytes; one that did not would be no text.
+        self.record.get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
     /// A scalar as text, `None` where the log does not say: missing, null, or one of the absent spellings of
@@ -60,8 +67,11 @@ impl<'a> Fields<'a> {
         let raw = self.raw(slot);
         match self.spans[slot].kind {
             FieldKind::Missing | FieldKind::Null | FieldKind::Object | FieldKind::Array => None,
-            FieldKind::String if memchr::memchr(b'\\', raw.as_bytes()).is_some() => present(Cow::Owned(unescape(raw.as_bytes())?)),
-            FieldKind::Boolean | FieldKind::Number | FieldKind::Plain | FieldKind::String => present(Cow::Borrowed(raw)),
+            FieldKind::String if has(raw, b'\\') => present(Cow::Owned(unescape(raw.as_bytes())?)),
+            FieldKind::Escaped if has(raw, b'\\') => present(Cow::Owned(unescape_log(raw.as_bytes()))),
+            FieldKind::Doubled => present(Cow::Owned(raw.replace("\"\"", "\""))),
+            FieldKind::Plus if has(raw, b'+') => present(Cow::Owned(raw.replace('+', " "))),
+            FieldKind::Boolean | FieldKind::Number | FieldKind::Plain | FieldKind::String | FieldKind::Escaped | FieldKind::Plus => present(Cow::Borrowed(raw)),
         }
     }
 
@@ -78,6 +88,10 @@ impl<'a> Fields<'a> {
             _ => self.text(slot).map(|text| serde_json::Value::String(text.into_owned())),
         }
     }
+}
+
+fn has(text: &str, byte: u8) -> bool {
+    memchr::memchr(byte, text.as_bytes()).is_some()
 }
 
 fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
@@ -123,6 +137,29 @@ pub fn unescape(raw: &[u8]) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
+/// Decodes the escapes of text logs: `\xNN` (NGINX log module), `\"` `\\` `\n` `\t` (Apache mod_log_config). A backslash
+/// that starts none of them stands for itself; bytes that are no UTF-8 become U+FFFD.
+fn unescape_log(raw: &[u8]) -> String {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        let hex = |range| rest.get(range).and_then(|digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        let (byte, used) = match rest.get(at + 1) {
+            Some(b'x') => hex(at + 2..at + 4).map_or((b'\\', 1), |byte| (byte, 4)),
+            Some(b'n') => (b'\n', 2),
+            Some(b't') => (b'\t', 2),
+            Some(b'r') => (b'\r', 2),
+            Some(&byte @ (b'"' | b'\\')) => (byte, 2),
+            _ => (b'\\', 1),
+        };
+        out.push(byte);
+        rest = &rest[at + used..];
+    }
+    out.extend_from_slice(rest);
+    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 /// The character of `XXXX` (after `\u`), with its low surrogate where there is one, and how many bytes it took.
 fn unicode_escape(rest: &[u8]) -> Option<(char, usize)> {
     let high = hex4(rest.get(..4)?)?;
@@ -141,4 +178,27 @@ fn unicode_escape(rest: &[u8]) -> Option<(char, usize)> {
 
 fn hex4(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |value, &digit| Some(value * 16 + (digit as char).to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_text_logs_are_decoded_and_other_backslashes_stay() {
+        assert_eq!(unescape_log(br#"a\x22b\\c\"d\xC3\xA9\n"#), "a\"b\\c\"dé\n");
+        assert_eq!(unescape_log(br"C:\dir\xZZ\"), r"C:\dir\xZZ\");
+        assert_eq!(unescape_log(br"\xff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn each_kind_of_text_gives_its_value() {
+        let text = |raw: &'static str, kind| {
+            let spans = [Span { start: 0, end: raw.len() as u32, kind }];
+            Fields::new(raw, &spans).text(0).map(Cow::into_owned)
+        };
+        assert_eq!(text("a+b", FieldKind::Plus).as_deref(), Some("a b"));
+        assert_eq!(text("a\"\"b", FieldKind::Doubled).as_deref(), Some("a\"b"));
+        assert_eq!(text("-", FieldKind::Escaped), None);
+    }
 }

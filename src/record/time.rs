@@ -17,7 +17,7 @@ pub const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeForm {
-    /// ISO 8601 / RFC 3339, `T` or blank between date and time, any number of fraction digits, offset with or without colon or absent.
+    /// ISO 8601 / RFC 3339, `T`, blank or ` - ` (gin) between date and time, any number of fraction digits, offset with or without colon or absent.
     Iso,
     EpochS,
     EpochMs,
@@ -27,6 +27,8 @@ pub enum TimeForm {
     Epoch,
     /// `10/Jun/2023:15:36:28 +0000`, fraction allowed.
     Clf,
+    /// `Jan 29 08:27:09` (RFC 3164), fraction allowed: an instant only with a year given for the source. Else as `any`.
+    MonthDay,
     /// Epoch of any unit, or ISO, or CLF.
     Any,
 }
@@ -41,7 +43,7 @@ pub fn parse(text: &str, form: TimeForm, zone: Tz) -> Option<Micros> {
         TimeForm::EpochNs => parse_epoch(text, 1, 1_000),
         TimeForm::Epoch => parse_epoch_by_magnitude(text),
         TimeForm::Clf => parse_clf(text.as_bytes(), zone),
-        TimeForm::Any => parse_epoch_by_magnitude(text)
+        TimeForm::MonthDay | TimeForm::Any => parse_epoch_by_magnitude(text)
             .or_else(|| parse_iso(text.as_bytes(), zone))
             .or_else(|| parse_clf(text.as_bytes(), zone)),
     }
@@ -152,6 +154,15 @@ impl Cursor<'_> {
         found
     }
 
+    /// `Jan` to `Dec`: 1 to 12.
+    fn month(&mut self) -> Option<i64> {
+        const MONTHS: [&[u8]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+        let name = self.rest.get(..3)?;
+        let month = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(name))? as i64 + 1;
+        self.rest = &self.rest[3..];
+        Some(month)
+    }
+
     /// `.123`, `,123`: microseconds; further digits are cut.
     fn fraction(&mut self) -> Option<i64> {
         if !self.eat(b'.') && !self.eat(b',') {
@@ -228,7 +239,9 @@ pub fn parse_iso(text: &[u8], zone: Tz) -> Option<Micros> {
     if cursor.rest.is_empty() {
         return instant(day, 0, 0, None, zone);
     }
-    if !cursor.eat(b'T') && !cursor.eat(b't') && !cursor.eat(b' ') {
+    if let Some(rest) = cursor.rest.strip_prefix(b" - ") {
+        cursor.rest = rest;
+    } else if !cursor.eat(b'T') && !cursor.eat(b't') && !cursor.eat(b' ') {
         return None;
     }
     let hour = cursor.digits(2)?;
@@ -242,15 +255,12 @@ pub fn parse_iso(text: &[u8], zone: Tz) -> Option<Micros> {
 
 /// Common log format: `10/Jun/2023:15:36:28 +0000`.
 pub fn parse_clf(text: &[u8], zone: Tz) -> Option<Micros> {
-    const MONTHS: [&[u8]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
     let mut cursor = Cursor { rest: text };
     let day_of_month = cursor.digits(2)?;
     if !cursor.eat(b'/') {
         return None;
     }
-    let name = cursor.rest.get(..3)?;
-    let month = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(name))? as i64 + 1;
-    cursor.rest = &cursor.rest[3..];
+    let month = cursor.month()?;
     if !cursor.eat(b'/') {
         return None;
     }
@@ -258,6 +268,26 @@ pub fn parse_clf(text: &[u8], zone: Tz) -> Option<Micros> {
     if !cursor.eat(b':') {
         return None;
     }
+    clock_time(cursor, day, zone)
+}
+
+/// `Jan 29 08:27:09` in a given year.
+pub fn parse_month_day(text: &[u8], year: i64, zone: Tz) -> Option<Micros> {
+    let mut cursor = Cursor { rest: text };
+    let month = cursor.month()?;
+    if !cursor.eat(b' ') {
+        return None;
+    }
+    let day_digits = if cursor.eat(b' ') { 1 } else { 2 };
+    let day = days(year, month, cursor.digits(day_digits)?)?;
+    if !cursor.eat(b' ') {
+        return None;
+    }
+    clock_time(cursor, day, zone)
+}
+
+/// `15:36:28`, fraction and offset allowed, on a given day.
+fn clock_time(mut cursor: Cursor<'_>, day: i64, zone: Tz) -> Option<Micros> {
     let (hour, minute, second) = (cursor.digits(2)?, cursor.eat(b':').then(|| cursor.digits(2))??, cursor.eat(b':').then(|| cursor.digits(2))??);
     let micros = cursor.fraction()?;
     let offset = cursor.offset()?;
@@ -302,6 +332,17 @@ mod tests {
         assert_eq!(utc("1782864000.123", TimeForm::EpochS), expected);
         assert_eq!(utc("1782864000123000000", TimeForm::Epoch), expected);
         assert_eq!(utc("01/Jul/2026:02:00:00.123 +0200", TimeForm::Clf), expected);
+    }
+
+    #[test]
+    fn local_spellings_of_gateways_are_read() {
+        let expected = Some(1_782_864_000_123_000);
+        assert_eq!(utc("01/Jul/2026:00:00:00.123", TimeForm::Clf), expected);
+        assert_eq!(utc("2026/07/01 - 00:00:00.123", TimeForm::Iso), expected);
+        assert_eq!(parse_month_day(b"Jul  1 00:00:00.123", 2026, Tz::UTC), expected);
+        assert_eq!(parse_month_day(b"Jul 01 02:00:00,123", 2026, Tz::Europe__Paris), expected);
+        assert_eq!(parse_month_day(b"Feb 29 00:00:00", 2026, Tz::UTC), None);
+        assert_eq!(utc("Jul  1 00:00:00", TimeForm::MonthDay), None);
     }
 
     #[test]

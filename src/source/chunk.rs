@@ -1,13 +1,17 @@
 //! Decompressed bytes -> chunks of whole records, streamed: a file is never held whole.
 //!
-//! Two framings cover the JSON family. `Lines`: one record a line, numbered by line. `Values`: JSON values one after the
-//! other, whatever the line breaks (pretty-printed records, arrays, wrapper objects whose list holds the records),
-//! numbered in order. Finding the ends of records needs no validation: that is the decoder's work.
+//! `Lines`: one record a line, numbered by line. `Values`: JSON values one after the other, whatever the line breaks
+//! (pretty-printed records, arrays, wrapper objects whose list holds the records), numbered in order. `W3c`: lines, each
+//! chunk with the `#Fields:` directive in force at its start. `Csv`: rows, which may span lines, numbered in order with the
+//! header as 1; each chunk comes with that header. Finding the ends of records needs no validation: that is the decoder's
+//! work.
 
+use super::decode::csv::{self, Row};
 use std::io::{self, Read};
+use std::sync::Arc;
 
 /// Bytes in a chunk, about; a chunk of one long record is longer.
-pub const CHUNK_BYTES: usize = 2 * 1024 * 1024;
+pub const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// A record longer than this is rejected.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
@@ -18,6 +22,8 @@ pub enum Framing {
     Lines,
     /// Keys of a top-level object whose list holds the records.
     Values { wrappers: Vec<String> },
+    W3c,
+    Csv,
 }
 
 /// One record's place in a chunk.
@@ -37,8 +43,11 @@ pub struct Chunk {
     pub offset: u64,
     /// Number of the first record (line) in the file, from 1.
     pub first_record: u64,
-    /// `None`: the records are the chunk's lines.
+    /// `None`: the records are the chunk's lines. An element without bytes and problem (a header, a blank row) is only
+    /// numbered.
     pub elements: Option<Vec<Element>>,
+    /// The line that names the columns of the first record.
+    pub header: Option<Arc<[u8]>>,
 }
 
 /// Cuts a reader into chunks.
@@ -46,10 +55,13 @@ pub struct ChunkReader {
     reader: Box<dyn Read + Send>,
     framing: Framing,
     carry: Vec<u8>,
+    /// A used buffer, for the next chunk.
+    spare: Vec<u8>,
     offset: u64,
     next_record: u64,
     at_end: bool,
     splitter: Splitter,
+    header: Option<Arc<[u8]>>,
 }
 
 impl ChunkReader {
@@ -58,18 +70,20 @@ impl ChunkReader {
         let bom = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let carry = head[bom..].to_vec();
         let wrappers = match &framing {
-            Framing::Lines => Vec::new(),
             Framing::Values { wrappers } => wrappers.clone(),
+            _ => Vec::new(),
         };
-        ChunkReader { reader, framing, carry, offset: bom as u64, next_record: 1, at_end: false, splitter: Splitter::new(wrappers) }
+        let splitter = Splitter::new(wrappers);
+        ChunkReader { reader, framing, carry, spare: Vec::new(), offset: bom as u64, next_record: 1, at_end: false, splitter, header: None }
     }
 
     /// The next chunk, `None` at the end. An error (a broken archive, a read error) ends the file: what was read before it
     /// has been handed out or comes with `take_rest`.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         match self.framing {
-            Framing::Lines => self.next_lines(),
+            Framing::Lines | Framing::W3c => self.next_lines(),
             Framing::Values { .. } => self.next_values(),
+            Framing::Csv => self.next_rows(),
         }
     }
 
@@ -79,25 +93,44 @@ impl ChunkReader {
         self.next_chunk().ok().flatten()
     }
 
+    /// Gives back a chunk's buffer for use in a later one: fresh memory costs more than reading into it.
+    pub fn recycle(&mut self, bytes: Vec<u8>) {
+        self.spare = bytes;
+    }
+
     /// Reads until the carry holds `wanted` bytes or the input ends.
     fn fill(&mut self, wanted: usize) -> io::Result<()> {
-        while !self.at_end && self.carry.len() < wanted {
-            let have = self.carry.len();
-            self.carry.resize(wanted, 0);
-            match self.reader.read(&mut self.carry[have..]) {
-                Ok(0) => {
-                    self.carry.truncate(have);
-                    self.at_end = true;
-                }
-                Ok(read) => self.carry.truncate(have + read),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => self.carry.truncate(have),
-                Err(error) => {
-                    self.carry.truncate(have);
-                    return Err(error);
-                }
-            }
+        let mut filled = self.carry.len();
+        if self.at_end || filled >= wanted {
+            return Ok(());
         }
-        Ok(())
+        self.carry.resize(wanted, 0);
+        let outcome = loop {
+            match self.reader.read(&mut self.carry[filled..]) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break Ok(());
+                }
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+            if filled == wanted {
+                break Ok(());
+            }
+        };
+        self.carry.truncate(filled);
+        outcome
+    }
+
+    /// Takes the first `count` bytes off the carry; the rest moves to a spare buffer.
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let mut next = std::mem::take(&mut self.spare);
+        next.clear();
+        next.extend_from_slice(&self.carry[count..]);
+        let mut bytes = std::mem::replace(&mut self.carry, next);
+        bytes.truncate(count);
+        bytes
     }
 
     fn next_lines(&mut self) -> io::Result<Option<Chunk>> {
@@ -112,9 +145,7 @@ impl ChunkReader {
                 return Ok(Some(self.lines_chunk(bytes)));
             }
             if let Some(last) = memchr::memrchr(b'\n', &self.carry) {
-                let rest = self.carry[last + 1..].to_vec();
-                let mut bytes = std::mem::replace(&mut self.carry, rest);
-                bytes.truncate(last + 1);
+                let bytes = self.take(last + 1);
                 return Ok(Some(self.lines_chunk(bytes)));
             }
             if self.carry.len() >= MAX_RECORD_BYTES {
@@ -125,7 +156,13 @@ impl ChunkReader {
     }
 
     fn lines_chunk(&mut self, bytes: Vec<u8>) -> Chunk {
-        let chunk = Chunk { offset: self.offset, first_record: self.next_record, elements: None, bytes };
+        let header = self.header.clone();
+        if self.framing == Framing::W3c
+            && let Some(directive) = last_fields_directive(&bytes)
+        {
+            self.header = Some(directive.into());
+        }
+        let chunk = Chunk { offset: self.offset, first_record: self.next_record, elements: None, header, bytes };
         self.offset += chunk.bytes.len() as u64;
         self.next_record += memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
         chunk
@@ -134,7 +171,7 @@ impl ChunkReader {
     /// Passes over a line that is too long to hold; it becomes one reject.
     fn skip_long_line(&mut self) -> io::Result<Chunk> {
         let element = Element { start: 0, end: 0, problem: Some("record_too_long") };
-        let chunk = Chunk { bytes: Vec::new(), offset: self.offset, first_record: self.next_record, elements: Some(vec![element]) };
+        let chunk = Chunk { bytes: Vec::new(), offset: self.offset, first_record: self.next_record, elements: Some(vec![element]), header: None };
         self.next_record += 1;
         loop {
             self.offset += self.carry.len() as u64;
@@ -172,18 +209,77 @@ impl ChunkReader {
         }
         let elements = std::mem::take(&mut self.splitter.elements);
         let keep_from = self.splitter.open_record().unwrap_or(self.carry.len());
-        let rest = self.carry[keep_from..].to_vec();
-        let mut bytes = std::mem::replace(&mut self.carry, rest);
-        bytes.truncate(keep_from);
+        let bytes = self.take(keep_from);
         self.splitter.shift(keep_from);
         if elements.is_empty() && self.at_end {
             return Ok(None);
         }
-        let chunk = Chunk { offset: self.offset, first_record: self.next_record, bytes, elements: Some(elements) };
+        let chunk = Chunk { offset: self.offset, first_record: self.next_record, bytes, elements: Some(elements), header: None };
         self.offset += keep_from as u64;
         self.next_record += chunk.elements.as_ref().map_or(0, Vec::len) as u64;
         Ok(Some(chunk))
     }
+
+    fn next_rows(&mut self) -> io::Result<Option<Chunk>> {
+        let mut wanted = CHUNK_BYTES;
+        loop {
+            self.fill(wanted)?;
+            if self.carry.is_empty() {
+                return Ok(None);
+            }
+            let separator = csv::separator(self.header.as_deref().unwrap_or(self.carry.trim_ascii_start()));
+            let (mut elements, mut used) = rows_of(&self.carry, separator, self.at_end);
+            if elements.is_empty() && self.carry.len() >= MAX_RECORD_BYTES {
+                // Where the next row starts cannot be told: what follows is read as rows as far as it is any.
+                used = self.carry.len();
+                elements.push(Element { start: 0, end: used, problem: Some("record_too_long") });
+            }
+            if !elements.is_empty() {
+                return Ok(Some(self.rows_chunk(elements, used)));
+            }
+            wanted = (self.carry.len() * 2).min(MAX_RECORD_BYTES);
+        }
+    }
+
+    fn rows_chunk(&mut self, mut elements: Vec<Element>, used: usize) -> Chunk {
+        let bytes = self.take(used);
+        if self.header.is_none()
+            && let Some(first) = elements.iter_mut().find(|element| element.start < element.end)
+        {
+            self.header = Some(bytes[first.start..first.end].into());
+            first.end = first.start;
+        }
+        let chunk = Chunk { offset: self.offset, first_record: self.next_record, bytes, elements: Some(elements), header: self.header.clone() };
+        self.offset += used as u64;
+        self.next_record += chunk.elements.as_ref().map_or(0, Vec::len) as u64;
+        chunk
+    }
+}
+
+/// The last `#Fields:` line of a chunk; such lines are few, and so are the other `#`.
+fn last_fields_directive(bytes: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memrchr_iter(b'#', bytes).find(|at| bytes[*at..].starts_with(b"#Fields:") && (*at == 0 || bytes[at - 1] == b'\n'))?;
+    let line = &bytes[at..];
+    Some(line[..memchr::memchr(b'\n', line).unwrap_or(line.len())].trim_ascii_end())
+}
+
+/// The whole rows at the beginning of some bytes, and where the next one starts.
+fn rows_of(bytes: &[u8], separator: u8, at_end: bool) -> (Vec<Element>, usize) {
+    let (mut elements, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        match csv::next_row(bytes, at, separator) {
+            Row::Whole { end, next } => {
+                elements.push(Element { start: at, end, problem: None });
+                at = next;
+            }
+            Row::Open { in_quotes } if at_end => {
+                elements.push(Element { start: at, end: bytes.len(), problem: in_quotes.then_some("unterminated_quote") });
+                at = bytes.len();
+            }
+            Row::Open { .. } => break,
+        }
+    }
+    (elements, at)
 }
 
 /// The elements of one whole JSON array.
@@ -407,6 +503,32 @@ mod tests {
     #[test]
     fn a_cut_off_record_is_one_problem() {
         assert_eq!(values("[{\"a\":1},{\"b\":"), [(1, "{\"a\":1}".into(), None), (2, "{\"b\":".into(), Some("truncated_json"))]);
+    }
+
+    #[test]
+    fn csv_rows_may_span_lines_and_come_with_their_header() {
+        let text = "\na,b\r\n1,\"x\ny\"\r\n\n2,z";
+        for read_bytes in [1, 3, 1000] {
+            let found = records(text, Framing::Csv, read_bytes);
+            let rows: Vec<_> = found.iter().filter(|(_, row, _)| !row.is_empty()).map(|(number, row, _)| (*number, row.as_str())).collect();
+            assert_eq!(rows, [(3, "1,\"x\ny\""), (5, "2,z")]);
+        }
+        assert_eq!(records("a\n\"x\n", Framing::Csv, 100).pop().unwrap().2, Some("unterminated_quote"));
+        let mut reader = ChunkReader::new(Box::new(io::Cursor::new(text.as_bytes().to_vec())), Framing::Csv, Vec::new());
+        assert_eq!(reader.next_chunk().unwrap().unwrap().header.as_deref(), Some(b"a,b".as_slice()));
+    }
+
+    #[test]
+    fn a_w3c_chunk_knows_the_directive_before_it() {
+        let row = format!("{}\n", "x".repeat(CHUNK_BYTES / 2));
+        let text = format!("#Fields: a\r\n{row}#Fields: b\n{row}{row}1 #Fields: no\n");
+        let mut reader = ChunkReader::new(Box::new(io::Cursor::new(text.into_bytes())), Framing::W3c, Vec::new());
+        let mut headers = Vec::new();
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            headers.push(chunk.header.map(|header| String::from_utf8(header.to_vec()).unwrap()));
+        }
+        assert_eq!(headers.first(), Some(&None));
+        assert_eq!(headers.last(), Some(&Some("#Fields: b".into())));
     }
 
     #[test]

@@ -1,19 +1,41 @@
 //! What format is a file? Told by the content of its first records; the most specific pack wins, a tie is an error.
+//!
+//! Order: the records as they are; else without the prefixes of container runtimes and syslog (at most three, one inside
+//! the other). JSON packs are known by keys, CSV by its header, text formats by how many lines their decoder reads: see
+//! detect_text.rs.
 
+use super::detect_text::detect_lines;
 use crate::source::chunk::Framing;
 use crate::source::library::{Library, Pack};
 use crate::source::pack::DecoderKind;
+use crate::source::prefix::{Peeler, Prefix};
 use serde_json::Value;
 
 /// Bytes of a file that detection looks at.
 pub const HEAD_BYTES: usize = 256 * 1024;
 /// Records of the head that detection looks at.
 const HEAD_RECORDS: usize = 20;
+/// Prefixes one inside the other.
+const MAX_PREFIXES: usize = 3;
+
+/// How records are set in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    pub framing: Framing,
+    /// What stands before each record, the outermost first.
+    pub prefixes: Vec<Prefix>,
+}
+
+impl From<Framing> for Layout {
+    fn from(framing: Framing) -> Self {
+        Layout { framing, prefixes: Vec::new() }
+    }
+}
 
 /// What detection found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Detected {
-    Pack { pack: usize, framing: Framing },
+    Pack { pack: usize, layout: Layout },
     Empty,
     /// No pack fits; the text says what came closest.
     Unknown(String),
@@ -21,28 +43,109 @@ pub enum Detected {
     Tie(Vec<String>),
 }
 
-/// Looks at the first bytes of a file; `is_whole` says that there are no more.
-pub fn detect(library: &Library, head: &[u8], is_whole: bool) -> Detected {
+/// The packs that are looked at.
+#[derive(Clone, Copy)]
+pub struct Choice<'a> {
+    pub library: &'a Library,
+    /// Only this pack, where the user has named it.
+    pub only: Option<usize>,
+}
+
+/// Looks at the first bytes of a file; `is_whole` says that there are no more. With `only`, the file is read as that pack
+/// whatever it looks like.
+pub fn detect(library: &Library, only: Option<usize>, head: &[u8], is_whole: bool) -> Detected {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let Some(first) = head.iter().find(|byte| !byte.is_ascii_whitespace()) else {
+    if head.iter().all(u8::is_ascii_whitespace) {
         return if is_whole { Detected::Empty } else { Detected::Unknown("nothing but blanks".into()) };
-    };
-    if is_whole && head.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#'))) {
+    }
+    let choice = Choice { library, only };
+    let found = match detect_prefixed(choice, head, MAX_PREFIXES) {
         // Nothing but comments: an exception register without an entry.
-        return Detected::Empty;
-    }
-    if !matches!(first, b'{' | b'[') {
-        return detect_text(library, head);
-    }
-    let json = detect_json(library, head, *first);
-    // A TOML table array begins with `[` as well.
-    match (&json, detect_text(library, head)) {
-        (Detected::Unknown(_), found @ Detected::Pack { .. }) => found,
-        _ => json,
+        Detected::Unknown(_) if is_whole && head.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#'))) => Detected::Empty,
+        found => found,
+    };
+    match (found, only) {
+        (found @ Detected::Pack { .. }, _) | (found, None) => found,
+        (_, Some(pack)) => Detected::Pack { pack, layout: framing_of(&library.packs[pack]).into() },
     }
 }
 
-fn detect_json(library: &Library, head: &[u8], first: u8) -> Detected {
+/// The framing of a pack whose records are one a line or row.
+pub fn framing_of(pack: &Pack) -> Framing {
+    match pack.file.decoder {
+        DecoderKind::W3c => Framing::W3c,
+        DecoderKind::Csv => Framing::Csv,
+        _ => Framing::Lines,
+    }
+}
+
+/// As they are, or without a prefix that most lines have.
+fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
+    let plain = detect_plain(choice, head);
+    if !matches!(plain, Detected::Unknown(_)) || depth == 0 {
+        return plain;
+    }
+    let inner = Prefix::ALL.iter().find_map(|prefix| {
+        // Docker's wrapper is only ever the outermost.
+        if *prefix == Prefix::Docker && depth < MAX_PREFIXES {
+            return None;
+        }
+        match detect_prefixed(choice, &without_prefix(*prefix, head)?, depth - 1) {
+            Detected::Pack { pack, mut layout } if layout.framing == Framing::Lines => {
+                layout.prefixes.insert(0, *prefix);
+                Some(Detected::Pack { pack, layout })
+            }
+            tie @ Detected::Tie(_) => Some(tie),
+            _ => None,
+        }
+    });
+    inner.unwrap_or(plain)
+}
+
+/// The head's whole lines without the prefix, if at least half of them have it.
+fn without_prefix(prefix: Prefix, head: &[u8]) -> Option<Vec<u8>> {
+    let mut peeler = Peeler::default();
+    let (mut lines, mut peeled, mut out) = (0, 0, Vec::with_capacity(head.len()));
+    for line in head_lines(head) {
+        lines += 1;
+        match peeler.peel(&[prefix], line) {
+            Some(inner) => {
+                peeled += 1;
+                out.extend_from_slice(inner.record);
+            }
+            None => out.extend_from_slice(line),
+        }
+        out.push(b'\n');
+    }
+    (peeled > 0 && peeled * 2 >= lines).then_some(out)
+}
+
+/// The lines of the head that are not blank; a last line that the head cuts off does not count.
+pub fn head_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let whole = match memchr::memrchr(b'\n', head) {
+        Some(end) if head.len() >= HEAD_BYTES => &head[..end],
+        _ => head,
+    };
+    whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty())
+}
+
+fn detect_plain(choice: Choice<'_>, head: &[u8]) -> Detected {
+    let Some(first) = head.iter().find(|byte| !byte.is_ascii_whitespace()) else { return Detected::Unknown("nothing but blanks".into()) };
+    if !matches!(first, b'{' | b'[') {
+        return detect_text(choice, head);
+    }
+    match (detect_json(choice, head, *first), first) {
+        // A TOML table array and a line with its time in brackets begin with `[` as well.
+        (json @ Detected::Unknown(_), b'[') => match detect_text(choice, head) {
+            Detected::Unknown(_) => json,
+            text => text,
+        },
+        (json, _) => json,
+    }
+}
+
+fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
+    let library = choice.library;
     let wrappers: Vec<String> = library.packs.iter().flat_map(|pack| pack.file.wrappers.clone()).collect();
     let (lines, by_line) = line_records(head);
     // Most lines are whole objects: one record a line, some of them broken. In a pretty-printed document few are.
@@ -51,7 +154,7 @@ fn detect_json(library: &Library, head: &[u8], first: u8) -> Detected {
     if records.is_empty() {
         return Detected::Unknown("no whole JSON record in its first bytes".into());
     }
-    let best = best_packs(library, DecoderKind::Json, |pack| records.iter().filter_map(|record| score_json(pack, record)).max());
+    let best = best_packs(choice, DecoderKind::Json, |pack| records.iter().filter_map(|record| score_json(pack, record)).max());
     match best.as_slice() {
         [] => Detected::Unknown(closest(library, &records)),
         [pack] => {
@@ -59,33 +162,33 @@ fn detect_json(library: &Library, head: &[u8], first: u8) -> Detected {
                 true => Framing::Lines,
                 false => Framing::Values { wrappers: library.packs[*pack].file.wrappers.clone() },
             };
-            Detected::Pack { pack: *pack, framing }
+            Detected::Pack { pack: *pack, layout: framing.into() }
         }
-        several => Detected::Tie(several.iter().map(|pack| library.packs[*pack].id().to_string()).collect()),
+        several => tie(choice, several),
     }
 }
 
+pub fn tie(choice: Choice<'_>, packs: &[usize]) -> Detected {
+    Detected::Tie(packs.iter().map(|pack| choice.library.packs[*pack].id().to_string()).collect())
+}
+
 /// The packs with the highest score; more than one is a tie.
-fn best_packs(library: &Library, decoder: DecoderKind, score: impl Fn(&Pack) -> Option<i64>) -> Vec<usize> {
-    let scores: Vec<(usize, i64)> = library
+fn best_packs(choice: Choice<'_>, decoder: DecoderKind, score: impl Fn(&Pack) -> Option<i64>) -> Vec<usize> {
+    let scores: Vec<(usize, i64)> = choice
+        .library
         .packs
         .iter()
         .enumerate()
-        .filter(|(_, pack)| pack.file.decoder == decoder)
+        .filter(|(index, pack)| pack.file.decoder == decoder && choice.only.is_none_or(|only| only == *index))
         .filter_map(|(index, pack)| Some((index, score(pack)?)))
         .collect();
     let Some(best) = scores.iter().map(|(_, score)| *score).max() else { return Vec::new() };
     scores.into_iter().filter(|(_, score)| *score == best).map(|(index, _)| index).collect()
 }
 
-/// How many of the head's first lines there are, and those that are JSON objects. A last line that the head cuts off does
-/// not count.
+/// How many of the head's first lines there are, and those that are JSON objects.
 fn line_records(head: &[u8]) -> (usize, Vec<Value>) {
-    let whole = match memchr::memrchr(b'\n', head) {
-        Some(end) if head.len() >= HEAD_BYTES => &head[..end],
-        _ => head,
-    };
-    let lines: Vec<&[u8]> = whole.split(|byte| *byte == b'\n').filter(|line| line.iter().any(|byte| !byte.is_ascii_whitespace())).take(HEAD_RECORDS).collect();
+    let lines: Vec<&[u8]> = head_lines(head).take(HEAD_RECORDS).collect();
     let records = lines.iter().filter_map(|line| serde_json::from_slice::<Value>(line).ok()).filter(Value::is_object).collect();
     (lines.len(), records)
 }
@@ -166,22 +269,21 @@ fn closest(library: &Library, records: &[Value]) -> String {
     }
 }
 
-/// CSV by its header line, TOML by its tables.
-fn detect_text(library: &Library, head: &[u8]) -> Detected {
+/// CSV by its header line, TOML by its tables, other text by its lines.
+fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
     let Some(header) = crate::source::decode::csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next() else {
         return Detected::Unknown("no text in it".into());
     };
     let columns: Vec<String> = header.fields.iter().map(|field| field.trim().to_lowercase()).collect();
-    let csv = best_packs(library, DecoderKind::Csv, |pack| score_columns(pack, &columns));
-    let toml = best_packs(library, DecoderKind::Toml, |pack| {
+    let csv = best_packs(choice, DecoderKind::Csv, |pack| score_columns(pack, &columns));
+    let toml = best_packs(choice, DecoderKind::Toml, |pack| {
         let table = |name: &String| String::from_utf8_lossy(head).lines().any(|line| line.trim() == format!("[[{name}]]"));
         pack.file.detect.required.iter().all(table).then_some(1)
     });
-    let framing = Framing::Lines;
-    match (csv.as_slice(), toml.as_slice()) {
-        ([pack], []) | ([], [pack]) => Detected::Pack { pack: *pack, framing },
-        ([], []) => Detected::Unknown("no pack knows this text".into()),
-        _ => Detected::Tie(csv.iter().chain(&toml).map(|pack| library.packs[*pack].id().to_string()).collect()),
+    match [csv, toml].concat().as_slice() {
+        [] => detect_lines(choice, head),
+        [pack] => Detected::Pack { pack: *pack, layout: framing_of(&choice.library.packs[*pack]).into() },
+        several => tie(choice, several),
     }
 }
 
@@ -198,10 +300,32 @@ mod tests {
 
     fn id_of(text: &str) -> String {
         let library = Library::new(&[]).unwrap();
-        match detect(&library, text.as_bytes(), true) {
-            Detected::Pack { pack, framing } => format!("{} {}", library.packs[pack].id(), if framing == Framing::Lines { "lines" } else { "values" }),
+        match detect(&library, None, text.as_bytes(), true) {
+            Detected::Pack { pack, layout } => {
+                let framing = if matches!(layout.framing, Framing::Values { .. }) { "values" } else { "lines" };
+                let prefixes: String = layout.prefixes.iter().map(|prefix| format!(" {prefix:?}")).collect();
+                format!("{} {framing}{prefixes}", library.packs[pack].id())
+            }
             other => format!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn prefixes_are_found_one_inside_the_other() {
+        let kong = r#"{"started_at":1,"request":{},"response":{},"latencies":{},"tries":[]}"#;
+        assert_eq!(id_of(&format!("kong_1  | {kong}\nkong_1  | starting\n")), "kong lines Compose");
+        assert_eq!(id_of(&format!("2025-12-31T17:37:40.49+01:00 stdout F {kong}\n")), "kong lines Cri");
+        let docker = |text: &str| serde_json::json!({"log": format!("{text}\n"), "stream": "stdout", "time": "2025-12-31T17:37:40Z"}).to_string();
+        assert_eq!(id_of(&docker(&format!("Jan 29 08:27:09 host kong[7]: {kong}"))), "kong lines Docker Syslog");
+        assert!(id_of("name | something else\n").contains("Unknown"));
+    }
+
+    #[test]
+    fn a_named_pack_reads_whatever_the_file_looks_like() {
+        let library = Library::new(&[]).unwrap();
+        let kong = library.find("kong");
+        let found = detect(&library, kong, b"identity,owner\n", true);
+        assert_eq!(found, Detected::Pack { pack: kong.unwrap(), layout: Framing::Lines.into() });
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use crate::record::identity_event::IdentityEventPlan;
 use crate::record::request::RequestPlan;
 use crate::record::revocation_ticket::TicketPlan;
-use crate::source::decode::json::{FieldPlan, KeyRules};
-use crate::source::pack::{PackFile, parse_pack};
+use crate::source::decode::Decoder;
+use crate::source::pack::{Detect, PackFile, parse_changed_pack, parse_pack};
 use crate::source::plan::Compiler;
 use chrono_tz::Tz;
 use include_dir::{Dir, include_dir};
@@ -20,17 +20,48 @@ pub struct Pack {
     /// The TOML it was read from.
     pub text: String,
     pub zone: Tz,
-    pub plan: FieldPlan,
+    pub decoder: Decoder,
+    pub columns: DetectColumns,
     pub matches: BTreeMap<String, Regex>,
     pub request: Option<RequestPlan>,
     pub identity_event: Option<IdentityEventPlan>,
     pub ticket: Option<TicketPlan>,
 }
 
+/// The columns that detection of a text format looks at, as slots.
+#[derive(Debug, Clone, Default)]
+pub struct DetectColumns {
+    pub required: Vec<usize>,
+    pub any_of: Vec<Vec<usize>>,
+    pub none_of: Vec<usize>,
+    /// In the order of `Pack::matches`.
+    pub matches: Vec<usize>,
+}
+
+impl DetectColumns {
+    fn compile(detect: &Detect, compiler: &mut Compiler) -> Self {
+        let mut slots = |paths: &[String]| paths.iter().map(|path| compiler.column(path)).collect::<Vec<_>>();
+        DetectColumns {
+            required: slots(&detect.required),
+            any_of: detect.any_of.iter().map(|group| slots(group)).collect(),
+            none_of: slots(&detect.none_of),
+            matches: slots(&detect.matches.keys().cloned().collect::<Vec<_>>()),
+        }
+    }
+}
+
 impl Pack {
     /// Compiles a pack; the error names it and what is wrong.
     pub fn compile(text: &str, name: &str) -> Result<Pack, String> {
-        let file = parse_pack(name, text)?;
+        Pack::of_file(parse_pack(name, text)?, text, name)
+    }
+
+    /// The pack with the user's settings in place of its own.
+    fn changed(&self, changes: &toml::Table) -> Result<Pack, String> {
+        Pack::of_file(parse_changed_pack(self.id(), &self.text, changes)?, &self.text, self.id())
+    }
+
+    fn of_file(file: PackFile, text: &str, name: &str) -> Result<Pack, String> {
         let mut compiler = Compiler::default();
         let request = file.request.as_ref().map(|map| RequestPlan::compile(map, &mut compiler)).transpose();
         let identity_event = file.identity_event.as_ref().map(|map| IdentityEventPlan::compile(&file.id, map, &mut compiler)).transpose();
@@ -43,9 +74,9 @@ impl Pack {
         };
         let matches = file.detect.matches.iter().map(|(path, pattern)| Ok((path.clone(), Regex::new(pattern)?)));
         let matches = matches.collect::<Result<_, regex::Error>>().map_err(|error| in_pack(error.to_string()))?;
-        let rules = KeyRules { ignore_case: file.keys.ignore_case.clone(), flat: file.keys.flat };
-        let plan = FieldPlan::with_envelopes(&compiler.paths, &rules, &file.unwrap);
-        Ok(Pack { text: text.to_string(), zone, plan, matches, request, identity_event, ticket, file })
+        let columns = if file.decoder.is_text() { DetectColumns::compile(&file.detect, &mut compiler) } else { DetectColumns::default() };
+        let decoder = Decoder::compile(&file, &compiler.paths).map_err(in_pack)?;
+        Ok(Pack { text: text.to_string(), zone, decoder, columns, matches, request, identity_event, ticket, file })
     }
 
     /// The format id that stands in `source`.
@@ -63,6 +94,11 @@ pub struct Library {
 impl Library {
     /// Compiles the embedded packs and the given ones (name, text).
     pub fn new(user_packs: &[(String, String)]) -> Result<Library, String> {
+        Library::with_changes(user_packs, &BTreeMap::new())
+    }
+
+    /// As `new`, with the user's settings for some packs, by id.
+    pub fn with_changes(user_packs: &[(String, String)], changes: &BTreeMap<String, toml::Table>) -> Result<Library, String> {
         let mut packs: BTreeMap<String, Pack> = BTreeMap::new();
         for file in embedded_files() {
             let pack = Pack::compile(file.1, &file.0)?;
@@ -71,6 +107,10 @@ impl Library {
         for (name, text) in user_packs {
             let pack = Pack::compile(text, name)?;
             packs.insert(pack.file.id.clone(), pack);
+        }
+        for (id, changes) in changes {
+            let pack = packs.get_mut(id).ok_or_else(|| format!("`sources.{id}`: no pack is called `{id}`"))?;
+            *pack = pack.changed(changes)?;
         }
         Ok(Library { packs: packs.into_values().collect() })
     }
@@ -90,4 +130,18 @@ fn embedded_files() -> Vec<(String, &'static str)> {
         .collect();
     files.sort();
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_a_pack_cannot_take_are_refused() {
+        let with = |id: &str, text: &str| Library::with_changes(&[], &[(id.to_string(), toml::from_str(text).unwrap())].into()).map(|_| ());
+        assert!(with("kong", "[text]\nformats=['$a']").unwrap_err().contains("takes no format string"));
+        assert!(with("nope", "year=2026").unwrap_err().contains("no pack is called `nope`"));
+        assert!(with("nginx", "[text]\nformats=['$a$b']").unwrap_err().contains("between `$a` and `$b`"));
+        assert_eq!(with("nginx", "[text]\nformats=['$remote_addr [$time_local] \"$request\" $status $x']"), Ok(()));
+    }
 }

@@ -3,10 +3,13 @@
 pub mod chunk;
 pub mod decode;
 pub mod detect;
+pub mod detect_text;
 pub mod discover;
+pub mod encoding;
 pub mod inventory;
 pub mod library;
 pub mod open;
 pub mod pack;
 pub mod plan;
+pub mod prefix;
 pub mod read;

@@ -1,4 +1,4 @@
-//! Opens a file as its decompressed bytes; the compression is known by content, never by name.
+//! Opens a file as its decompressed bytes, UTF-16 as UTF-8; the compression is known by content, never by name.
 
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
@@ -75,5 +75,5 @@ pub fn open(path: &Path, bytes_read: &Arc<AtomicU64>) -> io::Result<Source> {
         Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(whole))),
         Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered(whole))),
     };
-    Ok(Source { reader, compression })
+    Ok(Source { reader: super::encoding::as_utf8(reader)?, compression })
 }

@@ -7,9 +7,15 @@
 //!
 //! Paths are keys joined by dots. `list[0]`, `list[*]` and `list[type=a|b]` step into a list: the first element, every
 //! element, the first whose `type` is `a` or else the first whose `type` is `b`. `@jwt.client`, `@jwt.jti`, `@jwt.scopes`,
-//! `@token` and `@api_key` stand for what the token module read from the call's authorization value.
+//! `@token` and `@api_key` stand for what the token module read from the call's authorization value; `@prefix.time` is the
+//! instant in the line's peeled prefix (container, syslog).
+//!
+//! Text formats (`decoder` other than `json`): a path is a column's name; `[text]` says how a line is cut. `X.method`,
+//! `X.target` and `X.protocol` are the parts of the request line in column `X`. Names differ by more than case. Prefixes of
+//! container and syslog transport are found by detection and peeled before any decoder, so packs do not mention them.
 
 use crate::record::time::TimeForm;
+use crate::source::decode::pattern::{Quoting, Shape};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -32,9 +38,15 @@ pub struct PackFile {
     pub unwrap: Vec<String>,
     #[serde(default)]
     pub keys: KeyRulesFile,
+    /// How lines of text are cut into columns.
+    #[serde(default)]
+    pub text: TextFile,
     /// Zone of instants that have no offset.
     #[serde(default)]
     pub zone: Option<String>,
+    /// Year of instants that have none (`form = "month_day"`); without it they are no instants.
+    #[serde(default)]
+    pub year: Option<i64>,
     pub detect: Detect,
     pub request: Option<RequestMap>,
     pub identity_event: Option<IdentityEventMap>,
@@ -57,9 +69,51 @@ pub enum PackKind {
 pub enum DecoderKind {
     #[default]
     Json,
+    /// Rows with a header (RFC 4180); comma, semicolon or tab.
     Csv,
+    /// NGINX-style format strings: literal text and `$variables`.
+    Pattern,
+    /// Columns by position, set apart by blanks, in quotes or brackets where they hold blanks.
+    Delimited,
+    /// W3C extended log: `#Fields:` names the columns.
+    W3c,
+    /// `key=value` pairs.
+    Logfmt,
+    /// Regular expressions with named groups: slow, for what nothing else reads.
+    Regex,
     /// TOML with an array of tables.
     Toml,
+}
+
+impl DecoderKind {
+    /// True for formats of lines of text.
+    pub fn is_text(self) -> bool {
+        !matches!(self, DecoderKind::Json | DecoderKind::Csv | DecoderKind::Toml)
+    }
+}
+
+/// How lines of text are cut into columns.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextFile {
+    /// `pattern`: format strings, the first that fits a whole line counts.
+    pub formats: Vec<String>,
+    /// `pattern`: variable names may hold dots (`$context.requestTime`).
+    pub dotted: bool,
+    /// `pattern`: `none` where the source writes quotes inside values unescaped.
+    pub quoting: Quoting,
+    /// `pattern`: a blank of the format stands for one or more.
+    pub any_blanks: bool,
+    /// `pattern`: what a variable may hold: `word` (no blank) or `number`; a line that breaks it is of another format.
+    pub shapes: BTreeMap<String, Shape>,
+    /// `delimited`: names of the columns; `w3c`: those of a log without `#Fields:`.
+    pub columns: Vec<String>,
+    /// `delimited`, `w3c`: a row needs so many of `columns` (all, by default); more columns are passed over.
+    pub least_columns: usize,
+    /// `regex`: expressions, the first that matches counts. A group is a column, `__` in its name a dot.
+    pub expressions: Vec<String>,
+    /// Lines that no format fits and one of these regular expressions matches are of no interest: no rejects.
+    pub skip: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -116,6 +170,8 @@ pub struct CandidateDetail {
     pub form: Option<TimeForm>,
     /// Replace identifiers in a path by `{id}`.
     pub template: bool,
+    /// A port after the address is cut off: `[::1]:443` -> `::1`.
+    pub without_port: bool,
     pub lower: bool,
     pub upper: bool,
     /// The value is the SHA-256 of a token, base64 or hex: becomes `token:sha256:<hex>`.
@@ -362,9 +418,55 @@ pub struct InventoryMap {
 
 /// Parses and checks a pack's text; the error names the pack.
 pub fn parse_pack(name: &str, text: &str) -> Result<PackFile, String> {
-    let pack: PackFile = toml::from_str(text).map_err(|error| format!("pack {name}: {error}"))?;
+    check_pack(name, toml::from_str(text).map_err(|error| format!("pack {name}: {error}"))?)
+}
+
+/// The pack with settings of the user in place of its own: keys of `text`, `request`, `identity_event` and `ticket` are
+/// replaced one by one, but format strings are tried before the pack's.
+pub fn parse_changed_pack(name: &str, text: &str, changes: &toml::Table) -> Result<PackFile, String> {
+    let mut table: toml::Table = toml::from_str(text).map_err(|error| format!("pack {name}: {error}"))?;
+    merge(&mut table, changes);
+    check_pack(name, PackFile::deserialize(table).map_err(|error| format!("pack {name} with the settings of `sources.{name}`: {error}"))?)
+}
+
+fn merge(table: &mut toml::Table, changes: &toml::Table) {
+    for (key, change) in changes {
+        let (Some(toml::Value::Table(section)), toml::Value::Table(change)) = (table.get_mut(key), change) else {
+            table.insert(key.clone(), change.clone());
+            continue;
+        };
+        for (key, change) in change {
+            let mut change = change.clone();
+            if let ("formats", Some(toml::Value::Array(own)), toml::Value::Array(first)) = (key.as_str(), section.get(key), &mut change) {
+                first.extend(own.iter().cloned());
+            }
+            section.insert(key.clone(), change);
+        }
+    }
+}
+
+fn check_pack(name: &str, pack: PackFile) -> Result<PackFile, String> {
     if pack.request.is_none() && pack.identity_event.is_none() && pack.ticket.is_none() && pack.inventory.is_none() {
         return Err(format!("pack {name}: feeds no frame"));
     }
     Ok(pack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_the_user_replace_keys_of_a_pack() {
+        let pack = "id='x'\ntitle='X'\nkind='gateway'\ndecoder='pattern'\n[text]\nformats=['$a']\n[detect]\n[request]\napi='a'\nevent_time={path='t',form='clf'}";
+        let changes = toml::from_str("year=2026\n[text]\nformats=['$b']\n[request]\nevent_time={path='u'}").unwrap();
+        let file = parse_changed_pack("x", pack, &changes).unwrap();
+        assert_eq!((file.text.formats, file.year), (vec!["$b".to_string(), "$a".to_string()], Some(2026)));
+        let request = file.request.unwrap();
+        assert_eq!(request.api.as_slice().len(), 1);
+        let CandidateFile::Detailed(time) = &request.event_time.as_slice()[0] else { panic!("a table") };
+        assert_eq!((time.path.as_deref(), time.form), (Some("u"), None));
+        let wrong = toml::from_str("[request]\nnonsense='x'").unwrap();
+        assert!(parse_changed_pack("x", pack, &wrong).unwrap_err().contains("unknown field `nonsense`"));
+    }
 }

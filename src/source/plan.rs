@@ -38,6 +38,8 @@ pub enum Derived {
     JwtScopes,
     Token,
     ApiKey,
+    /// The instant that the line's prefix stated.
+    PrefixTime,
 }
 
 /// A step into a list or object.
@@ -93,6 +95,7 @@ impl Compiler {
                 "jwt.scopes" => return Ok(Place::Derived(Derived::JwtScopes)),
                 "token" => return Ok(Place::Derived(Derived::Token)),
                 "api_key" => return Ok(Place::Derived(Derived::ApiKey)),
+                "prefix.time" => return Ok(Place::Derived(Derived::PrefixTime)),
                 _ => {} // a native key such as `@timestamp`
             }
         }
@@ -119,6 +122,11 @@ impl Compiler {
         }
         let slot = self.slot(keys);
         Ok(if steps.is_empty() { Place::Slot(slot) } else { Place::Inside(slot, steps) })
+    }
+
+    /// The slot of a plain path: a column of a text format.
+    pub fn column(&mut self, path: &str) -> usize {
+        self.slot(split_path(path).into_iter().map(str::to_string).collect())
     }
 
     /// Compiles a column's candidates.
@@ -214,6 +222,9 @@ pub struct Context<'a> {
     pub digester: &'a Digester,
     pub aliases: &'a Aliases,
     pub zone: Tz,
+    /// Year of instants that have none.
+    pub year: Option<i64>,
+    pub prefix_time: Option<&'a str>,
     pub token: TokenFacts,
     pub status: i16,
     trees: RefCell<BTreeMap<usize, Option<std::rc::Rc<Value>>>>,
@@ -221,7 +232,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(fields: Fields<'a>, digester: &'a Digester, aliases: &'a Aliases, zone: Tz) -> Self {
-        Context { fields, digester, aliases, zone, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
+        Context { fields, digester, aliases, zone, year: None, prefix_time: None, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
     }
 
     fn tree(&self, slot: usize) -> Option<std::rc::Rc<Value>> {
@@ -236,6 +247,7 @@ impl<'a> Context<'a> {
             Place::Derived(Derived::JwtJti) => self.token.claims.as_ref()?.jti.clone().map(Cow::Owned),
             Place::Derived(Derived::Token) => self.token.token_reference.clone().map(Cow::Owned),
             Place::Derived(Derived::ApiKey) => self.token.api_key_reference.clone().map(Cow::Owned),
+            Place::Derived(Derived::PrefixTime) => self.prefix_time.map(Cow::Borrowed),
             Place::Derived(Derived::JwtScopes) => None,
             Place::Inside(slot, steps) => {
                 let mut found = None;
@@ -375,7 +387,13 @@ impl Candidates {
         for candidate in &self.0 {
             if let Some(text) = candidate.text(context) {
                 let form = candidate.change.as_ref().and_then(|change| change.form).unwrap_or(TimeForm::Iso);
-                return time::parse(&text, form, context.zone).map(Some).ok_or_else(|| text.into_owned());
+                let instant = match (form, context.year) {
+                    (TimeForm::MonthDay, Some(year)) => {
+                        time::parse_month_day(text.as_bytes(), year, context.zone).or_else(|| time::parse(&text, form, context.zone))
+                    }
+                    _ => time::parse(&text, form, context.zone),
+                };
+                return instant.map(Some).ok_or_else(|| text.into_owned());
             }
         }
         Ok(None)
@@ -419,6 +437,9 @@ impl Candidate {
             route::template_into(&text, &mut out);
             text = Cow::Owned(out);
         }
+        if change.without_port {
+            text = without_port(text);
+        }
         if change.lower {
             text = Cow::Owned(text.to_lowercase());
         }
@@ -444,6 +465,20 @@ impl Candidate {
             return None;
         }
         Some(text)
+    }
+}
+
+/// `1.2.3.4:80` -> `1.2.3.4`, `[::1]:80` and `::1:80` -> `::1`; an address without a port stays.
+fn without_port(text: Cow<'_, str>) -> Cow<'_, str> {
+    let end = match text.rfind(':') {
+        Some(colon) if colon + 1 < text.len() && text[colon + 1..].bytes().all(|byte| byte.is_ascii_digit()) => colon,
+        _ => text.len(),
+    };
+    let is_bracketed = text.starts_with('[') && text[..end].ends_with(']');
+    let range = if is_bracketed { 1..end - 1 } else { 0..end };
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
+        Cow::Owned(text) => Cow::Owned(text[range].to_string()),
     }
 }
 
@@ -497,5 +532,17 @@ impl Condition {
             && (file.starts_with.is_empty() || some(&|text| file.starts_with.iter().any(|start| text.starts_with(start.as_str()))))
             && (file.contains.is_empty() || some(&|text| file.contains.iter().any(|part| text.contains(part.as_str()))))
             && self.matches.as_ref().is_none_or(|pattern| some(&|text| pattern.is_match(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_cut_off_an_address() {
+        let address = |text: &str| without_port(Cow::Borrowed(text)).into_owned();
+        assert_eq!((address("1.2.3.4:80"), address("[::1]:80"), address("h")), ("1.2.3.4".into(), "::1".into(), "h".into()));
+        assert_eq!((address("[::1]"), address("h:")), ("::1".into(), "h:".into()));
     }
 }

@@ -10,13 +10,14 @@ use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::{TicketRow, TicketSettings};
 use crate::record::time::day_of;
 use crate::record::token::Digester;
-use crate::source::chunk::{Chunk, ChunkReader};
-use crate::source::decode::json::JsonReader;
-use crate::source::detect::{Detected, HEAD_BYTES, detect};
+use crate::source::chunk::{Chunk, ChunkReader, Element};
+use crate::source::decode::RecordReader;
+use crate::source::detect::{Detected, HEAD_BYTES, Layout, detect};
 use crate::source::library::{Library, Pack};
 use crate::source::open;
 use crate::source::pack::PackKind;
 use crate::source::plan::Context;
+use crate::source::prefix::Peeler;
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -119,7 +120,7 @@ pub struct Progress {
 
 /// Reads all files. Bad records and bad files are in the result; nothing fails.
 pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, progress: &Progress) -> Evidence {
-    let (mut files, framings): (Vec<SourceFile>, Vec<_>) = paths.iter().map(|path| detect_file(path, library, settings)).unzip();
+    let (mut files, layouts): (Vec<SourceFile>, Vec<_>) = paths.iter().map(|path| detect_file(path, library, settings)).unzip();
     progress.total_files.store(files.len(), Ordering::Relaxed);
     progress.total_bytes.store(files.iter().filter(|file| file.pack.is_some()).map(|file| file.bytes).sum(), Ordering::Relaxed);
     let mut evidence = Evidence::default();
@@ -136,7 +137,7 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
         progress,
         aliases: &evidence.aliases,
         files: &files,
-        framings: &framings,
+        layouts: &layouts,
         next_file: AtomicUsize::new(0),
         active: Mutex::new(Vec::new()),
         failures: Mutex::new(Vec::new()),
@@ -155,7 +156,7 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
 }
 
 /// Finds out what a file is, from its first bytes.
-fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<crate::source::chunk::Framing>) {
+fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Layout>) {
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut file = SourceFile { path: path.to_path_buf(), pack: None, state: FileState::Read, bytes };
     let head = open::open(path, &Arc::default()).and_then(|source| read_head(source.reader));
@@ -166,10 +167,10 @@ fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (Sour
             return (file, None);
         }
     };
-    match detect(library, &head, is_whole) {
-        Detected::Pack { pack, framing } => {
-            file.pack = Some(settings.pack.unwrap_or(pack));
-            return (file, Some(framing));
+    match detect(library, settings.pack, &head, is_whole) {
+        Detected::Pack { pack, layout } => {
+            file.pack = Some(pack);
+            return (file, Some(layout));
         }
         Detected::Empty => file.state = FileState::Empty,
         Detected::Unknown(why) => file.state = FileState::Unknown(why),
@@ -196,7 +197,7 @@ struct Shared<'a> {
     progress: &'a Progress,
     aliases: &'a Aliases,
     files: &'a [SourceFile],
-    framings: &'a [Option<crate::source::chunk::Framing>],
+    layouts: &'a [Option<Layout>],
     next_file: AtomicUsize,
     active: Mutex<Vec<Arc<ActiveFile>>>,
     failures: Mutex<Vec<(usize, String)>>,
@@ -215,7 +216,7 @@ impl Shared<'_> {
     }
 
     /// The next chunk of any file, `None` when all have ended.
-    fn next_chunk(&self) -> Option<(usize, Chunk)> {
+    fn next_chunk(&self, spare: &mut Vec<u8>) -> Option<(usize, Chunk)> {
         loop {
             if self.progress.stop.load(Ordering::Relaxed) {
                 return None;
@@ -223,7 +224,7 @@ impl Shared<'_> {
             // A file that nobody is reading just now.
             for file in self.active() {
                 if let Ok(mut reader) = file.reader.try_lock()
-                    && let Some(chunk) = self.read(file.index, &mut reader)
+                    && let Some(chunk) = self.read(file.index, &mut reader, spare)
                 {
                     return Some((file.index, chunk));
                 }
@@ -235,14 +236,15 @@ impl Shared<'_> {
             let waiting = self.active();
             let file = waiting.first()?;
             let mut reader = file.reader.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if let Some(chunk) = self.read(file.index, &mut reader) {
+            if let Some(chunk) = self.read(file.index, &mut reader, spare) {
                 return Some((file.index, chunk));
             }
         }
     }
 
-    fn read(&self, index: usize, reader: &mut Option<ChunkReader>) -> Option<Chunk> {
+    fn read(&self, index: usize, reader: &mut Option<ChunkReader>, spare: &mut Vec<u8>) -> Option<Chunk> {
         let open = reader.as_mut()?;
+        open.recycle(std::mem::take(spare));
         let chunk = match open.next_chunk() {
             Ok(chunk) => chunk,
             Err(error) => {
@@ -267,11 +269,11 @@ impl Shared<'_> {
         loop {
             let index = self.next_file.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(index) else { return false };
-            let (Some(pack), Some(framing)) = (file.pack, &self.framings[index]) else { continue };
+            let (Some(pack), Some(layout)) = (file.pack, &self.layouts[index]) else { continue };
             if self.library.packs[pack].file.kind == PackKind::Inventory {
                 continue;
             }
-            let reader = match open::open(&file.path, &self.progress.bytes).and_then(|source| start(source.reader, framing.clone())) {
+            let reader = match open::open(&file.path, &self.progress.bytes).and_then(|source| start(source.reader, layout.framing.clone())) {
                 Ok(reader) => reader,
                 Err(error) => {
                     self.fail(index, error.to_string());
@@ -304,42 +306,55 @@ struct Part {
 
 struct Worker<'a> {
     shared: &'a Shared<'a>,
-    readers: Vec<Option<JsonReader>>,
+    readers: Vec<Option<RecordReader>>,
+    peeler: Peeler,
     part: Part,
 }
 
 impl<'a> Worker<'a> {
     fn new(shared: &'a Shared<'a>) -> Self {
         let readers = shared.library.packs.iter().map(|_| None).collect();
-        Worker { shared, readers, part: Part::default() }
+        Worker { shared, readers, peeler: Peeler::default(), part: Part::default() }
     }
 
     fn run(mut self) -> Part {
-        while let Some((index, chunk)) = self.shared.next_chunk() {
+        let mut spare = Vec::new();
+        while let Some((index, chunk)) = self.shared.next_chunk(&mut spare) {
             self.read_chunk(index, &chunk);
+            spare = chunk.bytes;
         }
         self.part
     }
 
     fn read_chunk(&mut self, index: usize, chunk: &Chunk) {
         let Some(pack_index) = self.shared.files[index].pack else { return };
+        let Some(layout) = &self.shared.layouts[index] else { return };
         let pack = &self.shared.library.packs[pack_index];
-        let mut reader = self.readers[pack_index].take().unwrap_or_else(|| JsonReader::new(&pack.plan));
+        let mut reader = self.readers[pack_index].take().unwrap_or_else(|| RecordReader::new(&pack.decoder));
+        reader.start_chunk(&pack.decoder, chunk.header.as_deref());
         let text = simdutf8::basic::from_utf8(&chunk.bytes).ok();
         let (mut records, rejects) = (0, self.part.rejects.len());
         let mut one = |number: u64, start: usize, end: usize, problem: Option<&'static str>| {
             records += 1;
             let place = Place { file: index as u32, record: number, offset: chunk.offset + start as u64 };
-            let record = match text {
-                // Records begin and end at ASCII bytes, so that these are character boundaries.
-                Some(text) => Ok(&text[start..end]),
-                None => simdutf8::basic::from_utf8(&chunk.bytes[start..end]).map_err(|_| &chunk.bytes[start..end]),
+            let bytes = &chunk.bytes[start..end];
+            // Records begin and end at ASCII bytes, so that these are character boundaries.
+            let whole = text.map(|text| &text[start..end]).or_else(|| simdutf8::basic::from_utf8(bytes).ok());
+            let problem = problem.or(whole.is_none().then_some("invalid_utf8"));
+            let whole = whole.unwrap_or("");
+            let record = match problem {
+                None if !layout.prefixes.is_empty() => match self.peeler.peel(&layout.prefixes, whole.as_bytes()) {
+                    Some(peeled) => Record { text: utf8(peeled.record).unwrap_or(whole), time: peeled.time.and_then(utf8), bytes },
+                    None => Record { text: whole, time: None, bytes },
+                },
+                _ => Record { text: whole, time: None, bytes },
             };
             self.part.read_record(self.shared, pack, &mut reader, record, place, problem);
         };
         match &chunk.elements {
             Some(elements) => {
-                for (i, element) in elements.iter().enumerate() {
+                let is_record = |element: &Element| element.start < element.end || element.problem.is_some();
+                for (i, element) in elements.iter().enumerate().filter(|(_, element)| is_record(element)) {
                     one(chunk.first_record + i as u64, element.start, element.end, element.problem);
                 }
             }
@@ -381,6 +396,18 @@ fn objects_of_array(line: &[u8]) -> Option<Vec<crate::source::chunk::Element>> {
     elements.iter().all(|element| line[element.start] == b'{').then_some(elements)
 }
 
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+/// One record as it is parsed: its text without prefixes, what a prefix said of the time, and its bytes as they stood.
+#[derive(Clone, Copy)]
+struct Record<'a> {
+    text: &'a str,
+    time: Option<&'a str>,
+    bytes: &'a [u8],
+}
+
 #[derive(Clone, Copy)]
 struct Place {
     file: u32,
@@ -391,18 +418,17 @@ struct Place {
 impl Part {
     /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
     fn read_record(
-        &mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut JsonReader, record: Result<&str, &[u8]>, place: Place, problem: Option<&'static str>,
+        &mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place, problem: Option<&'static str>,
     ) {
-        let outcome = match (problem, record) {
-            (Some(reason), _) => Err(reason),
-            (None, Err(_)) => Err("invalid_utf8"),
-            (None, Ok(record)) => self.rows_of(shared, pack, reader, record, place),
+        let outcome = match problem {
+            Some(reason) => Err(reason),
+            None => self.rows_of(shared, pack, reader, record, place),
         };
         match outcome {
             Ok(None) => self.count(place.file, None, |counts| counts.skipped += 1),
             Ok(Some(day)) => self.count(place.file, Some(day), |counts| counts.rows += 1),
             Err(reason) => {
-                let raw = shared.settings.keep_raw.then(|| record.map_or_else(|bytes| String::from_utf8_lossy(bytes).into_owned(), str::to_string));
+                let raw = shared.settings.keep_raw.then(|| String::from_utf8_lossy(record.bytes).into_owned());
                 self.rejects.push(Reject { file: place.file, record: place.record, byte_offset: place.offset, reason, raw });
                 self.count(place.file, None, |counts| counts.rejects += 1);
             }
@@ -416,10 +442,12 @@ impl Part {
     }
 
     /// The day of the rows that a record gave, `None` if it was of no interest.
-    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut JsonReader, record: &str, place: Place) -> Result<Option<i64>, &'static str> {
-        let fields = reader.read(&pack.plan, record).map_err(|error| error.reason())?;
+    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place) -> Result<Option<i64>, &'static str> {
+        let Some(fields) = reader.read(&pack.decoder, record.text)? else { return Ok(None) };
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
+        context.year = pack.file.year;
+        context.prefix_time = record.time;
         let event = match &pack.identity_event {
             Some(plan) if plan.wants(&context) => Some(plan.row(&context)?),
             _ => None,

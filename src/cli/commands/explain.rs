@@ -16,7 +16,7 @@ use std::fmt::Write;
 pub fn command(id: &str, global: &Global) -> CommandResult {
     let config = Config::load(global.config.as_deref(), &[])?;
     let catalog = Catalog::new(&config.metric_folders).map_err(|error| Failure::new("A003", error))?;
-    let library = Library::new(&config.packs).map_err(|error| Failure::new("A003", error))?;
+    let library = Library::with_changes(&config.packs, &config.pack_changes).map_err(|error| Failure::new("A003", error))?;
     let wanted = id.to_uppercase();
     if let Some(definition) = catalog.definitions().get(&wanted) {
         return print(metric_page(definition, &catalog.queries[&wanted].sql).as_bytes());

@@ -70,9 +70,9 @@ mod tests {
         let library = Library::new(&[]).unwrap();
         for (name, pack) in [("identities.csv", "inventory_identities"), ("apis.csv", "inventory_apis"), ("grants.csv", "inventory_grants")] {
             let text = std::fs::read(folder.path().join("inventory").join(name)).unwrap();
-            assert!(matches!(detect(&library, &text, true), Detected::Pack { pack: found, .. } if library.packs[found].id() == pack), "{name}");
+            assert!(matches!(detect(&library, None, &text, true), Detected::Pack { pack: found, .. } if library.packs[found].id() == pack), "{name}");
         }
-        assert_eq!(detect(&library, &std::fs::read(folder.path().join("inventory/exceptions.toml")).unwrap(), true), Detected::Empty);
+        assert_eq!(detect(&library, None, &std::fs::read(folder.path().join("inventory/exceptions.toml")).unwrap(), true), Detected::Empty);
         std::fs::remove_file(folder.path().join("credlens.toml")).unwrap();
         assert!(write_files(folder.path()).unwrap_err().message.contains("identities.csv` exists"));
         assert!(!folder.path().join("credlens.toml").exists());

@@ -16,7 +16,7 @@ use std::fmt::Write;
 /// Runs the command.
 pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     let config = Config::load(global.config.as_deref(), &[])?;
-    let library = Library::new(&config.packs).map_err(|error| Failure::new("A003", error))?;
+    let library = Library::with_changes(&config.packs, &config.pack_changes).map_err(|error| Failure::new("A003", error))?;
     let pack = match &args.pack {
         Some(id) => Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")))?),
         None => None,

@@ -22,7 +22,7 @@ pub fn command(kind: ListKind, global: &Global) -> CommandResult {
             }
         }
         ListKind::Packs => {
-            let library = Library::new(&config.packs).map_err(|error| Failure::new("A003", error))?;
+            let library = Library::with_changes(&config.packs, &config.pack_changes).map_err(|error| Failure::new("A003", error))?;
             for pack in &library.packs {
                 let _ = writeln!(out, "{:24} {:10} {}", pack.id(), format!("{:?}", pack.file.kind).to_lowercase(), pack.file.title);
             }

@@ -164,7 +164,7 @@ fn show_progress(progress: &Progress, done: &std::sync::atomic::AtomicBool) {
 /// The whole job, as a library call: files in, run folder out.
 pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let mut clock = Clock::new();
-    let library = Library::new(&plan.config.packs).map_err(|error| Failure::new("A003", error))?;
+    let library = Library::with_changes(&plan.config.packs, &plan.config.pack_changes).map_err(|error| Failure::new("A003", error))?;
     let mut catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     check_targets(plan, &catalog)?;
     choose_measures(plan, &mut catalog)?;

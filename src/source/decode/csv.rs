@@ -1,4 +1,9 @@
 //! CSV (RFC 4180): quoted fields may hold separators, quotes (doubled) and line breaks.
+//!
+//! Inventories are read whole by `rows`. Logs are streamed: `next_row` finds the ends of rows, `CsvColumns` reads one.
+
+use super::column::{Target, WantedColumns};
+use crate::record::field::{FieldKind, Span};
 
 /// One row: its fields, where it began, and on which line (from 1).
 #[derive(Debug, PartialEq, Eq)]
@@ -59,15 +64,123 @@ fn line_at(bytes: &[u8], start: usize, row_start: u64, line: &mut u64) -> u64 {
     begin
 }
 
-fn separator(bytes: &[u8]) -> u8 {
+/// Comma, semicolon or tab: what the first line has most of.
+pub fn separator(bytes: &[u8]) -> u8 {
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
     let count = |byte: u8| first.iter().filter(|other| **other == byte).count();
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|byte| count(*byte)).unwrap_or(b',')
 }
 
+/// What stands at a place of a CSV text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row {
+    /// A row's end (its line break left off) and the next row's start.
+    Whole { end: usize, next: usize },
+    /// The bytes end before the row does.
+    Open { in_quotes: bool },
+}
+
+/// The row that starts at `at`. A quote opens a quoted field only where a field begins.
+pub fn next_row(bytes: &[u8], at: usize, separator: u8) -> Row {
+    let mut at = at;
+    loop {
+        if bytes.get(at) == Some(&b'"') {
+            match closing_quote(bytes, at + 1) {
+                Some(quote) => at = quote + 1,
+                None => return Row::Open { in_quotes: true },
+            }
+        }
+        match memchr::memchr2(separator, b'\n', &bytes[at..]) {
+            None => return Row::Open { in_quotes: false },
+            Some(found) if bytes[at + found] == b'\n' => {
+                let end = at + found;
+                return Row::Whole { end: end - usize::from(end > 0 && bytes[end - 1] == b'\r'), next: end + 1 };
+            }
+            Some(found) => at += found + 1,
+        }
+    }
+}
+
+/// The quote that ends a quoted field whose inside starts at `at`; two quotes together are one of its text.
+fn closing_quote(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut from = at;
+    loop {
+        let quote = from + memchr::memchr(b'"', bytes.get(from..)?)?;
+        if bytes.get(quote + 1) != Some(&b'"') {
+            return Some(quote);
+        }
+        from = quote + 2;
+    }
+}
+
+/// The columns that a header row names.
+#[derive(Debug, Clone, Default)]
+pub struct CsvColumns {
+    targets: Vec<Target>,
+    separator: u8,
+}
+
+impl CsvColumns {
+    pub fn of_header(header: &[u8], wanted: &WantedColumns) -> Self {
+        let names = rows(header).into_iter().next().map(|row| row.fields).unwrap_or_default();
+        CsvColumns { targets: names.iter().map(|name| wanted.target(name.trim())).collect(), separator: separator(header) }
+    }
+
+    /// Reads one row; it must have as many fields as the header.
+    pub fn read(&self, row: &[u8], spans: &mut [Span]) -> Result<(), &'static str> {
+        let (mut at, mut count) = (0, 0);
+        loop {
+            let (start, end, kind, after) = self.field(row, at)?;
+            if let Some(target) = self.targets.get(count) {
+                target.store(row, start, end, kind, spans);
+            }
+            count += 1;
+            match row.get(after) {
+                None => break,
+                Some(byte) if *byte == self.separator => at = after + 1,
+                Some(_) => return Err("text_after_a_quoted_field"),
+            }
+        }
+        if count == self.targets.len() { Ok(()) } else { Err("wrong_column_count") }
+    }
+
+    /// Start, end and kind of the field at `at`, and the place after it.
+    fn field(&self, row: &[u8], at: usize) -> Result<(usize, usize, FieldKind, usize), &'static str> {
+        if row.get(at) != Some(&b'"') {
+            let end = memchr::memchr(self.separator, &row[at..]).map_or(row.len(), |found| at + found);
+            return Ok((at, end, FieldKind::Plain, end));
+        }
+        let end = closing_quote(row, at + 1).ok_or("unterminated_quote")?;
+        let kind = if memchr::memchr(b'"', &row[at + 1..end]).is_some() { FieldKind::Doubled } else { FieldKind::Plain };
+        Ok((at + 1, end, kind, end + 1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_end_outside_quotes() {
+        let text = b"a,\"x\n\"\"y\",b\"c\r\n1,2";
+        assert_eq!(next_row(text, 0, b','), Row::Whole { end: 13, next: 15 });
+        assert_eq!(next_row(text, 15, b','), Row::Open { in_quotes: false });
+        assert_eq!(next_row(b"a,\"x\n", 0, b','), Row::Open { in_quotes: true });
+    }
+
+    #[test]
+    fn a_row_fills_the_columns_of_its_header() {
+        let wanted = WantedColumns::new(&[vec!["b c".into()], vec!["A".into()]]);
+        let columns = CsvColumns::of_header(b"a;\"B C\";d", &wanted);
+        let read = |row: &str| {
+            let mut spans = [Span::MISSING; 2];
+            columns.read(row.as_bytes(), &mut spans).map(|()| spans.map(|span| (row[span.start as usize..span.end as usize].to_string(), span.kind)))
+        };
+        assert_eq!(read("1;\"x;\"\"y\";").unwrap(), [("x;\"\"y".into(), FieldKind::Doubled), ("1".into(), FieldKind::Plain)]);
+        assert_eq!(read("1;2"), Err("wrong_column_count"));
+        assert_eq!(read("1;\"2\"x;3"), Err("text_after_a_quoted_field"));
+        assert_eq!(read("1;\"2"), Err("unterminated_quote"));
+    }
 
     #[test]
     fn quoted_fields_blank_lines_and_a_bom() {

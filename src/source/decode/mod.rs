@@ -1,5 +1,77 @@
 //! Bytes of one record -> its fields, one decoder a file.
 
+pub mod column;
 pub mod csv;
+pub mod delimited;
+pub mod expression;
 pub mod json;
+pub mod logfmt;
+pub mod pattern;
 pub mod structural;
+pub mod text;
+
+use crate::record::field::Fields;
+use crate::source::pack::{DecoderKind, PackFile};
+use json::{FieldPlan, JsonReader, KeyRules};
+use text::{TextPlan, TextReader};
+
+/// How a pack's records are read.
+#[derive(Debug, Clone)]
+pub enum Decoder {
+    Json(FieldPlan),
+    Text(Box<TextPlan>),
+    /// Inventories are read whole, see inventory.rs.
+    Whole,
+}
+
+impl Decoder {
+    /// Compiles a pack's decoder for the paths its columns name.
+    pub fn compile(file: &PackFile, paths: &[Vec<String>]) -> Result<Decoder, String> {
+        if file.decoder != DecoderKind::Pattern && !file.text.formats.is_empty() {
+            return Err("takes no format string: its decoder is not `pattern`".into());
+        }
+        match file.decoder {
+            _ if file.inventory.is_some() => Ok(Decoder::Whole),
+            DecoderKind::Toml => Ok(Decoder::Whole),
+            DecoderKind::Json => {
+                let rules = KeyRules { ignore_case: file.keys.ignore_case.clone(), flat: file.keys.flat };
+                Ok(Decoder::Json(FieldPlan::with_envelopes(paths, &rules, &file.unwrap)))
+            }
+            kind => Ok(Decoder::Text(Box::new(TextPlan::compile(kind, &file.text, paths)?))),
+        }
+    }
+}
+
+/// A decoder with its buffers: one for each worker and pack.
+pub enum RecordReader {
+    Json(JsonReader),
+    Text(TextReader),
+    Whole,
+}
+
+impl RecordReader {
+    pub fn new(decoder: &Decoder) -> Self {
+        match decoder {
+            Decoder::Json(plan) => RecordReader::Json(JsonReader::new(plan)),
+            Decoder::Text(plan) => RecordReader::Text(TextReader::new(plan)),
+            Decoder::Whole => RecordReader::Whole,
+        }
+    }
+
+    /// Takes over the header line that is in force where a chunk begins.
+    pub fn start_chunk(&mut self, decoder: &Decoder, header: Option<&[u8]>) {
+        if let (RecordReader::Text(reader), Decoder::Text(plan)) = (self, decoder) {
+            reader.start_chunk(plan, header);
+        }
+    }
+
+    /// Reads one record. `None`: it is of no interest. The error is a reject reason.
+    #[inline]
+    pub fn read<'a>(&'a mut self, decoder: &Decoder, record: &'a str) -> Result<Option<Fields<'a>>, &'static str> {
+        match (self, decoder) {
+            (RecordReader::Json(reader), Decoder::Json(plan)) => reader.read(plan, record).map(Some).map_err(|error| error.reason()),
+            (RecordReader::Text(reader), Decoder::Text(plan)) => reader.read(plan, record),
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Which pack reads lines of text: each reads the head's first lines with its own decoder.
+//!
+//! A line is known to a pack if its decoder reads it whole and it has the columns that `detect` asks for, or if the pack
+//! leaves such lines out. A pack fits if it reads at least one line and knows at least half of them. Of those that fit, the
+//! one that knows most lines wins; then the higher priority, the more requirements, the more columns read.
+
+use super::detect::{Choice, Detected, framing_of, head_lines, tie};
+use crate::record::field::{FieldKind, Fields};
+use crate::source::decode::text::{TextPlan, TextReader};
+use crate::source::decode::Decoder;
+use crate::source::library::Pack;
+
+/// Lines of the head that are read: enough to see past what a program says when it starts.
+const HEAD_LINES: usize = 100;
+
+/// What a pack makes of the head, the better the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Score {
+    known_lines: usize,
+    priority: i32,
+    requirements: usize,
+    columns: usize,
+    read_lines: usize,
+}
+
+/// The pack that knows the lines best.
+pub fn detect_lines(choice: Choice<'_>, head: &[u8]) -> Detected {
+    let lines: Vec<&[u8]> = head_lines(head).take(HEAD_LINES).collect();
+    let packs = choice.library.packs.iter().enumerate().filter(|(index, _)| choice.only.is_none_or(|only| only == *index));
+    let scores: Vec<(usize, Score)> = packs.filter_map(|(index, pack)| Some((index, score(pack, &lines)?))).collect();
+    let fits = |score: &Score| score.read_lines > 0 && score.known_lines * 2 >= lines.len();
+    match scores.iter().map(|(_, score)| *score).filter(fits).max() {
+        None => Detected::Unknown(closest(choice, &scores, lines.len())),
+        Some(best) => {
+            let packs: Vec<usize> = scores.iter().filter(|(_, score)| *score == best).map(|(index, _)| *index).collect();
+            match packs.as_slice() {
+                [pack] => Detected::Pack { pack: *pack, layout: framing_of(&choice.library.packs[*pack]).into() },
+                several => tie(choice, several),
+            }
+        }
+    }
+}
+
+fn closest(choice: Choice<'_>, scores: &[(usize, Score)], lines: usize) -> String {
+    match scores.iter().max_by_key(|(_, score)| *score) {
+        Some((pack, score)) if score.read_lines > 0 => {
+            format!("closest: {} reads {} of its first {lines} lines", choice.library.packs[*pack].id(), score.read_lines)
+        }
+        _ => "no pack knows this text".into(),
+    }
+}
+
+fn score(pack: &Pack, lines: &[&[u8]]) -> Option<Score> {
+    let Decoder::Text(plan) = &pack.decoder else { return None };
+    if !pack.file.decoder.is_text() {
+        return None;
+    }
+    let mut reader = TextReader::new(plan);
+    let detect = &pack.file.detect;
+    let requirements = detect.required.len() + detect.any_of.len() + detect.matches.len();
+    let mut score = Score { known_lines: 0, priority: detect.priority, requirements, columns: 0, read_lines: 0 };
+    for line in lines {
+        if let Some(columns) = columns_read(pack, plan, &mut reader, line) {
+            score.known_lines += 1;
+            score.columns += columns;
+            // A W3C log without a single row is one by its directive.
+            score.read_lines += usize::from(columns > 0 || line.starts_with(b"#Fields:"));
+        }
+    }
+    Some(score)
+}
+
+/// How many of the wanted columns a line has; `None` if the pack does not know it.
+fn columns_read(pack: &Pack, plan: &TextPlan, reader: &mut TextReader, line: &[u8]) -> Option<usize> {
+    let Ok(line) = std::str::from_utf8(line) else { return None };
+    match reader.read(plan, line) {
+        Err(_) => None,
+        Ok(None) => Some(0),
+        Ok(Some(fields)) => fits(pack, &fields).then(|| (0..plan.slots()).filter(|slot| is_logged(&fields, *slot)).count()),
+    }
+}
+
+fn is_logged(fields: &Fields<'_>, slot: usize) -> bool {
+    fields.kind(slot) != FieldKind::Missing
+}
+
+fn fits(pack: &Pack, fields: &Fields<'_>) -> bool {
+    let has = |slot: &usize| is_logged(fields, *slot);
+    let columns = &pack.columns;
+    columns.required.iter().all(has)
+        && columns.any_of.iter().all(|group| group.iter().any(has))
+        && !columns.none_of.iter().any(has)
+        && columns.matches.iter().zip(pack.matches.values()).all(|(slot, pattern)| fields.text(*slot).is_some_and(|text| pattern.is_match(&text)))
+}

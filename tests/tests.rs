@@ -1,0 +1,24 @@
+//! The one test binary: the product as its users meet it, by library call or by command.
+//!
+//! In reading order: how single formats are read, what a run keeps and refuses, what the queries give, what the whole
+//! estate gives, and what independent engines and implementations say to it. A module that cannot run here (a missing
+//! README, no DuckDB, no shared samples) says so on stderr and is never silently green: see `skipped`.
+
+mod support;
+
+mod formats;
+mod packs;
+
+mod ledger;
+mod secrets;
+mod determinism;
+
+mod cases;
+mod lint;
+mod frameworks;
+
+mod estate;
+mod run;
+mod readme;
+
+mod peers;
