@@ -58,12 +58,13 @@ pub fn detect(library: &Library, only: Option<usize>, head: &[u8], is_whole: boo
     if head.iter().all(u8::is_ascii_whitespace) {
         return if is_whole { Detected::Empty } else { Detected::Unknown("nothing but blanks".into()) };
     }
-    let choice = Choice { library, only };
-    let found = match detect_prefixed(choice, head, MAX_PREFIXES) {
+    let is_comment = |line: &[u8]| matches!(line.trim_ascii().first(), None | Some(b'#')) && !line.starts_with(b"#Fields:");
+    if is_whole && head.split(|byte| *byte == b'\n').all(is_comment) {
         // Nothing but comments: an exception register without an entry.
-        Detected::Unknown(_) if is_whole && head.split(|byte| *byte == b'\n').all(|line| matches!(line.trim_ascii().first(), None | Some(b'#'))) => Detected::Empty,
-        found => found,
-    };
+        return Detected::Empty;
+    }
+    let choice = Choice { library, only };
+    let found = detect_prefixed(choice, head, MAX_PREFIXES);
     match (found, only) {
         (found @ Detected::Pack { .. }, _) | (found, None) => found,
         (_, Some(pack)) => Detected::Pack { pack, layout: framing_of(&library.packs[pack]).into() },
