@@ -4,16 +4,16 @@ with
 here as (
   select
     subject, client_address,
-    cast(sum(case when decision in ('allowed', 'observed') then calls else 0 end) as bigint) as accepted,
-    cast(sum(calls) as bigint) as calls,
-    min(first_us) as first_us,
-    max(last_us) as last_us
+    cast(sum(case when decision in ('allowed', 'observed') then n_calls else 0 end) as bigint) as accepted,
+    cast(sum(n_calls) as bigint) as calls,
+    min(first_call_us) as first_us,
+    max(last_call_us) as last_us
   from retro_calls
   where phase = 'exposed' and client_address is not null
   group by subject, client_address
 ),
 earlier as (
-  select subject as earlier_subject, client_address as earlier_address, calls as earlier_calls
+  select subject as earlier_subject, client_address as earlier_address, n_calls as earlier_calls
   from retro_calls
   where phase = 'before' and client_address is not null
   union all

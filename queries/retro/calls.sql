@@ -48,9 +48,9 @@ judged as (
 )
 select
   month, subject, phase, api, gateway, client_address, decision, violation, missed, scope_set, required_set,
-  cast(count(*) as bigint) as calls,
-  min(event_us) as first_us,
-  max(event_us) as last_us
+  cast(count(*) as bigint) as n_calls,
+  min(event_us) as first_call_us,
+  max(event_us) as last_call_us
 from judged
 group by month, subject, phase, api, gateway, client_address, decision, violation, missed, scope_set, required_set
 order by

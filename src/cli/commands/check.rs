@@ -102,7 +102,7 @@ fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(
     let period = plan.period.map_or_else(|| "the last complete quarter in the data".to_string(), |period| period.to_string());
     findings.say(Level::Ok, "configuration", format!("{place}; {}, period: {period}, output below {}", counted(plan.paths.len() as i64, "path", "paths"), plan.out.display()));
     can_write(&plan.out)?;
-    let library = Library::new(&plan.config.packs).map_err(|error| Failure::new("A003", error))?;
+    let library = Library::with_changes(&plan.config.packs, &plan.config.pack_changes).map_err(|error| Failure::new("A003", error))?;
     if let Some(id) = plan.config.sources.keys().find(|id| library.find(id).is_none()) {
         return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).hint("`credlens list packs` shows them"));
     }
