@@ -5,7 +5,7 @@
 
 use credlens::record::revocation_ticket::TicketSettings;
 use credlens::record::token::Digester;
-use credlens::source::decode::json::JsonReader;
+use credlens::source::decode::RecordReader;
 use credlens::source::decode::structural::StructuralIndex;
 use credlens::source::library::Library;
 use credlens::source::read::{Progress, ReadSettings, read_all};
@@ -75,10 +75,10 @@ fn extract_fields(bencher: Bencher, format: &str) {
     let bytes = input(format);
     let library = Library::new(&[]).expect("embedded packs compile");
     let pack = &library.packs[library.find(format).expect("a pack of that name")];
-    let mut reader = JsonReader::new(&pack.plan);
+    let mut reader = RecordReader::new(&pack.decoder);
     bencher.counter(BytesCount::new(bytes.len())).bench_local(|| {
         let mut good = 0;
-        each_line(&bytes, |line| good += usize::from(reader.read(&pack.plan, std::str::from_utf8(line).expect("UTF-8")).is_ok()));
+        each_line(&bytes, |line| good += usize::from(reader.read(&pack.decoder, std::str::from_utf8(line).expect("UTF-8")).is_ok()));
         good
     });
 }

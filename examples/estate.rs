@@ -34,12 +34,11 @@ const DAILY_FILES_ABOVE_CALLS: u64 = 100_000;
 // ---------------------------------------------------------------------------------------------------------------------
 
 const SHA256_K: [u32; 64] = [
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
-    0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
-    0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
-    0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3,
-    0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f,
-    0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74,
+    0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d,
+    0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e,
+    0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5,
+    0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ];
 
 /// SHA-256 (FIPS 180-4).
@@ -760,9 +759,7 @@ impl Outcome {
             Outcome::BadKey => ("INVALID_API_KEY", "Forbidden"),
             Outcome::Expired => ("EXPIRED_TOKEN", "The incoming token has expired"),
             Outcome::Revoked => ("UNAUTHORIZED", "Unauthorized"),
-            Outcome::ScopeMissing | Outcome::ProofMissing | Outcome::DeniedUpstream => {
-                ("ACCESS_DENIED", "User is not authorized to access this resource")
-            }
+            Outcome::ScopeMissing | Outcome::ProofMissing | Outcome::DeniedUpstream => ("ACCESS_DENIED", "User is not authorized to access this resource"),
             Outcome::RateLimited => ("THROTTLED", "Too Many Requests"),
             Outcome::QuotaExceeded => ("QUOTA_EXCEEDED", "Limit Exceeded"),
             Outcome::WafBlocked => ("WAF_FILTERED", "Forbidden"),
@@ -1116,8 +1113,7 @@ impl Estate {
         if n_apis == 0 || n_people == 0 {
             return;
         }
-        const DOMAINS: [&str; 12] =
-            ["accounts", "cards", "loans", "kyc", "shipping", "returns", "pricing", "profile", "search", "media", "fraud", "support"];
+        const DOMAINS: [&str; 12] = ["accounts", "cards", "loans", "kyc", "shipping", "returns", "pricing", "profile", "search", "media", "fraud", "support"];
         let first_api = self.apis.len();
         for i in 0..n_apis as usize {
             let name = format!("{}-{i:03}-api", DOMAINS[i % 12]);
@@ -1245,8 +1241,7 @@ impl Estate {
     /// A DPoP proof for one request (RFC 9449 section 4.2); its signature is noise.
     fn dpop_proof(&mut self, token: &Token, method: &str, url: &str, at: i64) -> String {
         let (x, y) = &self.people[token.who].jwk;
-        let header =
-            format!("{{\"typ\":\"dpop+jwt\",\"alg\":\"ES256\",\"jwk\":{{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"{x}\",\"y\":\"{y}\"}}}}");
+        let header = format!("{{\"typ\":\"dpop+jwt\",\"alg\":\"ES256\",\"jwk\":{{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"{x}\",\"y\":\"{y}\"}}}}");
         let jti = base64url(&self.rng.bytes::<9>());
         let hash = base64url(&sha256(token.text.as_bytes()));
         let payload = format!("{{\"jti\":\"{jti}\",\"htm\":\"{method}\",\"htu\":\"{url}\",\"iat\":{},\"ath\":\"{hash}\"}}", at / 1_000);
@@ -1295,10 +1290,8 @@ impl KongStyle {
 }
 
 const KONG_FILE_LOG: KongStyle = KongStyle { slash: true, quoted_sizes: false, has_request_id: true, is_lean: true, masks_proofs: false };
-const KONG_FILE_LOG_OLD: KongStyle =
-    KongStyle { slash: true, quoted_sizes: true, has_request_id: false, is_lean: false, masks_proofs: true };
-const KONG_HTTP_LOG: KongStyle =
-    KongStyle { slash: false, quoted_sizes: false, has_request_id: false, is_lean: false, masks_proofs: false };
+const KONG_FILE_LOG_OLD: KongStyle = KongStyle { slash: true, quoted_sizes: true, has_request_id: false, is_lean: false, masks_proofs: true };
+const KONG_HTTP_LOG: KongStyle = KongStyle { slash: false, quoted_sizes: false, has_request_id: false, is_lean: false, masks_proofs: false };
 
 /// The parts of one Kong record that need chance, drawn before writing.
 struct KongDraw {
@@ -1439,9 +1432,10 @@ impl Estate {
             Credential::Basic => _ = h.str("authorization", "Basic REDACTED"),
             Credential::Signature => {
                 let noise = base64(&digest(self.seed, &format!("signature/{}", call.at)));
-                h.str("authorization", &format!(
-                    "Signature keyId=\"fastship-2025\",algorithm=\"hmac-sha256\",headers=\"(request-target) date\",signature=\"{noise}\""
-                ));
+                h.str(
+                    "authorization",
+                    &format!("Signature keyId=\"fastship-2025\",algorithm=\"hmac-sha256\",headers=\"(request-target) date\",signature=\"{noise}\""),
+                );
             }
             _ => {}
         }
@@ -1509,10 +1503,7 @@ impl Estate {
     /// Who the gateway knows the caller to be: nobody where it refused the credential itself.
     fn authenticated(&self, call: &Call) -> Option<usize> {
         let knows = call.outcome.is_accepted()
-            || matches!(
-                call.outcome,
-                Outcome::Failed(_) | Outcome::RateLimited | Outcome::QuotaExceeded | Outcome::ScopeMissing | Outcome::DeniedUpstream
-            );
+            || matches!(call.outcome, Outcome::Failed(_) | Outcome::RateLimited | Outcome::QuotaExceeded | Outcome::ScopeMissing | Outcome::DeniedUpstream);
         if knows { call.who } else { None }
     }
 }
@@ -1571,9 +1562,7 @@ impl Estate {
     /// The token whose claims the authorizer logs: none where it refused the token outright.
     fn aws_claims(call: &Call) -> Option<&Token> {
         match &call.credential {
-            Credential::Bearer(token)
-                if !matches!(call.outcome, Outcome::Expired | Outcome::Revoked | Outcome::NoCredential | Outcome::WafBlocked) =>
-            {
+            Credential::Bearer(token) if !matches!(call.outcome, Outcome::Expired | Outcome::Revoked | Outcome::NoCredential | Outcome::WafBlocked) => {
                 Some(token)
             }
             _ => None,
@@ -1623,8 +1612,7 @@ impl Estate {
             i.obj("clientCert", |c| match (call.tls, call.who) {
                 (Tls::Own, Some(who)) => {
                     let person = &self.people[who];
-                    c.str("clientCertPem", &person.certificate_pem)
-                        .str("subjectDN", &format!("CN={},O=Acme Demo", person.certificate_name));
+                    c.str("clientCertPem", &person.certificate_pem).str("subjectDN", &format!("CN={},O=Acme Demo", person.certificate_name));
                     c.str("issuerDN", "CN=Acme Demo Issuing CA").str("serialNumber", &format!("4a:{:02x}", person.certificate_sha256[0]));
                     c.obj("validity", |v| _ = v.str("notBefore", "Nov  1 00:00:00 2025 GMT").str("notAfter", "Nov  1 00:00:00 2027 GMT"));
                 }
@@ -1750,11 +1738,7 @@ impl Estate {
                     .str("type", "SystemPrincipal");
             }
             Actor::Address(address) => {
-                a.str("alternateId", "unknown")
-                    .raw("detailEntry", "null")
-                    .str("displayName", address)
-                    .str("id", address)
-                    .str("type", "IP address");
+                a.str("alternateId", "unknown").raw("detailEntry", "null").str("displayName", address).str("id", address).str("type", "IP address");
             }
         });
     }
@@ -1822,8 +1806,7 @@ impl Estate {
         let (short, all) = self.tally.tokens.entry(quarter).or_default();
         *short += (token.expires_at - token.issued_at <= MS_PER_HOUR) as u64;
         *all += 1;
-        let grant_kind =
-            if token.who.is_multiple_of(3) { "app.oauth2.token.grant.access_token" } else { "app.oauth2.as.token.grant.access_token" };
+        let grant_kind = if token.who.is_multiple_of(3) { "app.oauth2.token.grant.access_token" } else { "app.oauth2.as.token.grant.access_token" };
         let listed = token.scopes.replace(' ', ", ");
         let hash = base64url(&sha256(token.jti.as_bytes())[..16]);
         let mut debug = vec![
@@ -1857,12 +1840,7 @@ impl Estate {
 impl Estate {
     fn github_login(&self, who: usize) -> String {
         let person = &self.people[who];
-        person
-            .aliases
-            .iter()
-            .find(|alias| !alias.contains(['@', ' ', '.']) && Some(*alias) != person.okta.as_ref())
-            .unwrap_or(&person.id)
-            .clone()
+        person.aliases.iter().find(|alias| !alias.contains(['@', ' ', '.']) && Some(*alias) != person.okta.as_ref()).unwrap_or(&person.id).clone()
     }
 
     /// One event; keys sorted as the streaming export sorts them. `fields` are ready JSON.
@@ -1984,8 +1962,7 @@ impl Ticket {
         let id = (20_000 + self.number).to_string();
         object(&mut out, false, |o| {
             o.str("expand", "operations,versionedRepresentations,editmeta,changelog,renderedFields").str("id", &id);
-            o.str("self", &format!("https://acme-demo.atlassian.example/rest/api/2/issue/{id}"))
-                .str("key", &format!("SEC-{}", self.number));
+            o.str("self", &format!("https://acme-demo.atlassian.example/rest/api/2/issue/{id}")).str("key", &format!("SEC-{}", self.number));
             o.obj("changelog", |c| self.changelog(c));
             o.obj("fields", |f| self.fields(f));
         });
@@ -2050,10 +2027,8 @@ impl Ticket {
 }
 
 fn atlassian_document(lines: &[String]) -> String {
-    let paragraphs: Vec<String> = lines
-        .iter()
-        .map(|line| format!("{{\"type\":\"paragraph\",\"content\":[{{\"type\":\"text\",\"text\":{}}}]}}", json_string(line)))
-        .collect();
+    let paragraphs: Vec<String> =
+        lines.iter().map(|line| format!("{{\"type\":\"paragraph\",\"content\":[{{\"type\":\"text\",\"text\":{}}}]}}", json_string(line))).collect();
     format!("{{\"type\":\"doc\",\"version\":1,\"content\":[{}]}}", paragraphs.join(","))
 }
 
@@ -2083,9 +2058,7 @@ impl Alert {
             o.str("secret_type", "acme_demo_token").str("secret_type_display_name", "Acme demo token").str("secret", &self.secret);
             o.str("validity", self.validity)
                 .raw("repository", "{\"id\":8801,\"name\":\"checkout-web\",\"full_name\":\"acme-demo/checkout-web\",\"private\":true}");
-            o.raw("push_protection_bypassed", "false")
-                .raw("push_protection_bypassed_by", "null")
-                .raw("push_protection_bypassed_at", "null");
+            o.raw("push_protection_bypassed", "false").raw("push_protection_bypassed_by", "null").raw("push_protection_bypassed_at", "null");
         });
         out
     }
@@ -2146,8 +2119,7 @@ impl Estate {
         let window = if ttl_s > 0 { (ttl_s - 60).min(2_400) } else { 2_400 } as u64 * 1_000;
         let mut times: Vec<i64> = (0..n).map(|_| start + 1_500 + self.rng.below(window) as i64).collect();
         times.sort_unstable();
-        let template =
-            Call { at: start, api, who: Some(who), credential, scopes, tls: session_tls(auth), method: "GET", outcome: Outcome::Accepted };
+        let template = Call { at: start, api, who: Some(who), credential, scopes, tls: session_tls(auth), method: "GET", outcome: Outcome::Accepted };
         if matches!(template.credential, Credential::Dpop(..)) && self.rng.chance(0.08) {
             out.calls.push(Call { at: times[0] - 400, outcome: Outcome::NonceWanted, ..template.clone() });
         }
@@ -3214,12 +3186,11 @@ impl Estate {
 
     fn plant_hostile_tickets(&mut self) {
         for (i, name) in HOSTILE.iter().enumerate() {
-            let ticket =
-                Ticket::new(900 + i as u32, "Low", self.at("06-20 10:00:00") + i as i64 * MS_PER_HOUR, &format!("Leaked key of {name}"))
-                    .line(format!("Identity: {}", name.replace(['\n', '\r'], " ")))
-                    .line(*name)
-                    .moved(self.at("06-24 10:00:00"), "Revoked")
-                    .resolved("Done");
+            let ticket = Ticket::new(900 + i as u32, "Low", self.at("06-20 10:00:00") + i as i64 * MS_PER_HOUR, &format!("Leaked key of {name}"))
+                .line(format!("Identity: {}", name.replace(['\n', '\r'], " ")))
+                .line(*name)
+                .moved(self.at("06-24 10:00:00"), "Revoked")
+                .resolved("Done");
             self.ticket(ticket);
         }
     }
@@ -3403,14 +3374,7 @@ fn write_day(estate: &mut Estate, sink: &mut Sink, start: i64, day: Day) -> io::
     items.extend(day.okta.into_iter().map(|(at, text)| (at, Item::Okta(text))));
     items.extend(day.github.into_iter().map(|(at, text)| (at, Item::Github(text))));
     let today = |at: &i64| (start..start + MS_PER_DAY).contains(at);
-    items.extend(
-        estate
-            .plan
-            .broken
-            .iter()
-            .filter(|(_, at, _, _)| today(at))
-            .map(|(family, at, text, why)| (*at, Item::Broken(family, text.clone(), why))),
-    );
+    items.extend(estate.plan.broken.iter().filter(|(_, at, _, _)| today(at)).map(|(family, at, text, why)| (*at, Item::Broken(family, text.clone(), why))));
     items.sort_by_key(|(at, _)| *at);
     let names = FileNames::new(estate, start);
     for (at, item) in items {
@@ -3605,8 +3569,7 @@ fn write_tickets(estate: &Estate, root: &Path) -> io::Result<()> {
         }
     }
     let n = search.len();
-    let result =
-        format!("{{\"expand\":\"schema,names\",\"startAt\":0,\"maxResults\":{n},\"total\":{n},\"issues\":[\n{}\n]}}\n", search.join(",\n"));
+    let result = format!("{{\"expand\":\"schema,names\",\"startAt\":0,\"maxResults\":{n},\"total\":{n},\"issues\":[\n{}\n]}}\n", search.join(",\n"));
     fs::write(root.join("tickets/jira-search.json"), result)?;
     fs::write(root.join("tickets/jira-issues.ndjson"), lines)?;
     let alerts: Vec<String> = estate.plan.alerts.iter().map(Alert::json).collect();
@@ -3634,8 +3597,7 @@ fn write_inventories(estate: &Estate, root: &Path) -> io::Result<()> {
     let mut text = csv_line(&["api", "owner", "environment", "criticality", "is_external", "declared_proof", "required_scopes"]);
     for api in &estate.apis {
         let external = api.is_external.to_string();
-        text +=
-            &csv_line(&[&api.name, &api.owner, &api.environment, &api.criticality, &external, &api.declared_proof, &api.required_scopes]);
+        text += &csv_line(&[&api.name, &api.owner, &api.environment, &api.criticality, &external, &api.declared_proof, &api.required_scopes]);
     }
     fs::write(root.join("inventory/apis.csv"), text)?;
     let mut text = csv_line(&["identity", "scope", "api", "granted_at", "removed_at", "source"]);
@@ -3672,14 +3634,7 @@ fn write_broken_files(estate: &mut Estate, sink: &mut Sink) -> io::Result<()> {
     let root = sink.root.clone();
     fs::write(root.join("gateway/kong-empty.ndjson"), "")?;
     fs::write(root.join("gateway/notes.txt"), "Handover: the log shipper was restarted twice.\nAsk Mona about the gap.\n")?;
-    let token = estate.token(
-        "broken-files",
-        estate.person("svc-checkout"),
-        "orders.read orders.write",
-        estate.at("02-25 10:00:00"),
-        3_600,
-        Binding::Dpop,
-    );
+    let token = estate.token("broken-files", estate.person("svc-checkout"), "orders.read orders.write", estate.at("02-25 10:00:00"), 3_600, Binding::Dpop);
     let template = estate.caller("svc-checkout", "orders-api", Credential::Dpop(token, true));
     let mut records = Vec::new();
     for second in 0..15 {
@@ -3770,10 +3725,7 @@ fn readme_files(out: &mut String, estate: &Estate, sink: &Sink) {
         *out += &format!("| … {} more log files | |\n", total - 20);
     }
     let in_search = estate.plan.tickets.iter().filter(|ticket| ticket.file == TicketFile::Search).count();
-    *out += &format!(
-        "| tickets/jira-search.json | {in_search} |\n| tickets/jira-issues.ndjson | {} |\n",
-        estate.plan.tickets.len() - in_search
-    );
+    *out += &format!("| tickets/jira-search.json | {in_search} |\n| tickets/jira-issues.ndjson | {} |\n", estate.plan.tickets.len() - in_search);
     *out += &format!("| tickets/github-secret-scanning.json | {} |\n", estate.plan.alerts.len());
     *out += &format!("| inventory/identities.csv | {} |\n", estate.people.iter().filter(|person| person.is_listed).count());
     *out += &format!(
@@ -3839,8 +3791,7 @@ fn readme_apis(out: &mut String, estate: &Estate) {
 
 fn readme_tokens(out: &mut String, estate: &Estate) {
     *out += "\nTokens issued (Okta grants, TTL at most 3,600 s / all; TK01): ";
-    let parts: Vec<String> =
-        estate.tally.tokens.iter().map(|(quarter, (short, all))| format!("{} {short}/{all}", estate.quarter_name(*quarter))).collect();
+    let parts: Vec<String> = estate.tally.tokens.iter().map(|(quarter, (short, all))| format!("{} {short}/{all}", estate.quarter_name(*quarter))).collect();
     *out += &format!("{}.\n", parts.join(", "));
 }
 
@@ -3849,10 +3800,7 @@ fn readme_cases(out: &mut String, estate: &Estate, cases: &[Case]) {
     cases.sort_by_key(|case| case.ticket);
     *out += "\n## Revocation cases\n\n| ticket | credential | detected | revoked | proof grade | what is planted |\n|---|---|---|---|---|---|\n";
     for case in cases {
-        let row = format!(
-            "| {} | `{}` | {} | {} | {} | {} |\n",
-            case.ticket, case.credential, case.detected, case.revoked, case.grade, case.note
-        );
+        let row = format!("| {} | `{}` | {} | {} | {} | {} |\n", case.ticket, case.credential, case.detected, case.revoked, case.grade, case.note);
         *out += &estate.dated(&row);
     }
 }
@@ -3908,15 +3856,7 @@ struct Arguments {
 
 impl Arguments {
     fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-        let mut parsed = Arguments {
-            out: PathBuf::new(),
-            calls: SMALL_ESTATE_CALLS,
-            seed: 1,
-            year: 2026,
-            quarters: 3,
-            is_malformed: false,
-            is_hostile: false,
-        };
+        let mut parsed = Arguments { out: PathBuf::new(), calls: SMALL_ESTATE_CALLS, seed: 1, year: 2026, quarters: 3, is_malformed: false, is_hostile: false };
         let mut words = words;
         while let Some(word) = words.next() {
             let mut number = || {
@@ -3947,12 +3887,9 @@ impl Arguments {
     /// The options that differ from their defaults.
     fn spelled(&self) -> String {
         let mut text = String::new();
-        for (flag, value, default) in [
-            ("calls", self.calls as i64, SMALL_ESTATE_CALLS as i64),
-            ("seed", self.seed as i64, 1),
-            ("year", self.year, 2026),
-            ("quarters", self.quarters, 3),
-        ] {
+        for (flag, value, default) in
+            [("calls", self.calls as i64, SMALL_ESTATE_CALLS as i64), ("seed", self.seed as i64, 1), ("year", self.year, 2026), ("quarters", self.quarters, 3)]
+        {
             if value != default {
                 text += &format!(" --{flag} {value}");
             }

@@ -6,12 +6,12 @@
 //! ```
 #![deny(unsafe_code)]
 
-pub mod source;
-pub mod record;
+pub mod cli;
+pub mod diagnostic;
 pub mod frame;
 pub mod metric;
 pub mod period;
-pub mod units;
+pub mod record;
+pub mod source;
 pub mod summary;
-pub mod diagnostic;
-pub mod cli;
+pub mod units;

@@ -88,11 +88,7 @@ impl Period {
         }
         let quarter = Period::quarter(start.year(), start.month0() / 3 + 1);
         let month = Period::month(start.year(), start.month());
-        [quarter, month]
-            .into_iter()
-            .flatten()
-            .find(|named| named.start == start && named.end == end)
-            .or(Some(Period { grain: Grain::Range, start, end }))
+        [quarter, month].into_iter().flatten().find(|named| named.start == start && named.end == end).or(Some(Period { grain: Grain::Range, start, end }))
     }
 
     /// The quarter or month an instant falls in; `None` for a range, which has no calendar.
@@ -138,8 +134,7 @@ impl Period {
 
     /// This period and the `count - 1` before it, oldest first.
     pub fn history(&self, count: usize) -> Vec<Period> {
-        let mut periods: Vec<Period> =
-            std::iter::successors(Some(*self), Period::previous).take(count).collect();
+        let mut periods: Vec<Period> = std::iter::successors(Some(*self), Period::previous).take(count).collect();
         periods.reverse();
         periods
     }
@@ -157,9 +152,7 @@ impl Period {
     /// The calendar months the period touches, in order.
     pub fn months(&self) -> Vec<Period> {
         let first = Period::month(self.start.year(), self.start.month());
-        std::iter::successors(first, Period::next)
-            .take_while(|month| month.start < self.end)
-            .collect()
+        std::iter::successors(first, Period::next).take_while(|month| month.start < self.end).collect()
     }
 
     /// The name as short as it stays clear beside `other`: `Q1` beside `2026-Q2`, but `2025-Q4`.
@@ -195,8 +188,7 @@ impl Period {
 
     fn whole_months(&self) -> Option<Months> {
         let is_whole = self.start.day() == 1 && self.end.day() == 1;
-        let months = (self.end.year() - self.start.year()) * 12 + self.end.month0() as i32
-            - self.start.month0() as i32;
+        let months = (self.end.year() - self.start.year()) * 12 + self.end.month0() as i32 - self.start.month0() as i32;
         is_whole.then(|| Months::new(months.unsigned_abs()))
     }
 }
@@ -235,11 +227,7 @@ impl FromStr for Period {
 /// By start, then the longer first, so that a quarter stands before its months.
 impl Ord for Period {
     fn cmp(&self, other: &Period) -> std::cmp::Ordering {
-        (self.start, std::cmp::Reverse(self.end), self.grain).cmp(&(
-            other.start,
-            std::cmp::Reverse(other.end),
-            other.grain,
-        ))
+        (self.start, std::cmp::Reverse(self.end), self.grain).cmp(&(other.start, std::cmp::Reverse(other.end), other.grain))
     }
 }
 
@@ -394,11 +382,9 @@ mod tests {
 
     #[test]
     fn history_months_and_ordinals_follow_the_calendar() {
-        let names: Vec<String> =
-            period("2026-Q2").history(5).iter().map(Period::to_string).collect();
+        let names: Vec<String> = period("2026-Q2").history(5).iter().map(Period::to_string).collect();
         assert_eq!(names, ["2025-Q2", "2025-Q3", "2025-Q4", "2026-Q1", "2026-Q2"]);
-        let months: Vec<String> =
-            period("2026-Q2").months().iter().map(Period::to_string).collect();
+        let months: Vec<String> = period("2026-Q2").months().iter().map(Period::to_string).collect();
         assert_eq!(months, ["2026-04", "2026-05", "2026-06"]);
         assert_eq!(period("2026-Q1").ordinal() - period("2025-Q4").ordinal(), 1);
         assert_eq!(period("2026-01").ordinal() - period("2025-12").ordinal(), 1);

@@ -56,10 +56,9 @@ impl Unit {
     /// 74.96% against 75% must not read `75.0%`.
     pub fn format_beside_target(self, value: f64, target: Option<f64>) -> String {
         match (self, target) {
-            (Unit::Share, Some(target)) if value != target => (1..=4)
-                .map(|places| percent(value, places))
-                .find(|text| *text != percent(target, places_of(text)))
-                .unwrap_or_else(|| Share(value).to_string()),
+            (Unit::Share, Some(target)) if value != target => {
+                (1..=4).map(|places| percent(value, places)).find(|text| *text != percent(target, places_of(text))).unwrap_or_else(|| Share(value).to_string())
+            }
             _ => self.format(value),
         }
     }
@@ -163,12 +162,7 @@ pub fn compact(value: f64) -> String {
 }
 
 /// A number of small units, rounded, as (large, small) with their names.
-fn split(
-    small_units: f64,
-    per_large: i64,
-    large_name: &'static str,
-    small_name: &'static str,
-) -> (i64, i64, &'static str, &'static str) {
+fn split(small_units: f64, per_large: i64, large_name: &'static str, small_name: &'static str) -> (i64, i64, &'static str, &'static str) {
     let units = small_units.round() as i64;
     (units / per_large, units % per_large, large_name, small_name)
 }

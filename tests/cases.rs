@@ -8,6 +8,7 @@
 //! `key`, else every column given must match in some row. `"null"` means null, `expect_rows` is a full count, and `query =
 //! "entities/grants"` checks another result than the folder's own.
 
+use crate::support::with_room;
 use credlens::frame::bridge::{from_polars, to_polars};
 use credlens::frame::schema::{ColumnType, frames};
 use credlens::frame::table::{Column, Table};
@@ -15,7 +16,6 @@ use credlens::metric::catalog::{Catalog, Role};
 use credlens::metric::engine::run_sql;
 use credlens::metric::settings::{SECRET_KINDS, TOKEN_KINDS};
 use credlens::period::{MICROS_PER_DAY, MICROS_PER_SECOND, Period, parse_instant};
-use crate::support::with_room;
 use polars::prelude::{DataFrame, IntoLazy};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -26,8 +26,18 @@ use toml::{Table as Toml, Value};
 
 const HEADLINE: &str = "2026-Q2";
 const METRIC_COLUMNS: [(&str, &str); 13] = [
-    ("statistic", "text"), ("grain", "text"), ("period", "text"), ("segment_kind", "text"), ("segment", "text"), ("value", "double"),
-    ("numerator", "int"), ("denominator", "int"), ("se", "double"), ("status", "text"), ("reason", "text"), ("flags", "text"),
+    ("statistic", "text"),
+    ("grain", "text"),
+    ("period", "text"),
+    ("segment_kind", "text"),
+    ("segment", "text"),
+    ("value", "double"),
+    ("numerator", "int"),
+    ("denominator", "int"),
+    ("se", "double"),
+    ("status", "text"),
+    ("reason", "text"),
+    ("flags", "text"),
     ("n_insufficient_evidence", "int"),
 ];
 const METRIC_KEY: [(&str, &str); 5] = [("statistic", "value"), ("grain", "quarter"), ("period", HEADLINE), ("segment_kind", "all"), ("segment", "all")];
@@ -121,13 +131,22 @@ fn frames_of(given: &Toml) -> (BTreeMap<String, Vec<Toml>>, BTreeMap<String, Vec
     let mut months = Vec::new();
     for period in &periods {
         let parsed: Period = period["period"].as_str().unwrap().parse().expect("a period");
-        months.extend(parsed.months().iter().map(|month| {
-            row([("month", Value::from(month.to_string())), ("grain", period["grain"].clone()), ("period", period["period"].clone())])
-        }));
+        months.extend(
+            parsed
+                .months()
+                .iter()
+                .map(|month| row([("month", Value::from(month.to_string())), ("grain", period["grain"].clone()), ("period", period["period"].clone())])),
+        );
     }
     let instants: BTreeSet<i64> = periods.iter().filter_map(|period| micros(&period["t_us"])).chain([as_of]).collect();
     let instant = |t: &i64| {
-        row([("t_us", int(*t)), ("window_start_us", int(t - window)), ("dormant_start_us", int(t - dormant)), ("window_covered", int(1)), ("dormant_covered", int(1))])
+        row([
+            ("t_us", int(*t)),
+            ("window_start_us", int(t - window)),
+            ("dormant_start_us", int(t - dormant)),
+            ("window_covered", int(1)),
+            ("dormant_covered", int(1)),
+        ])
     };
     let limit = |kind: &str, limit_us: i64, is_secret: i64| {
         row([("kind", Value::from(kind)), ("limit_us", int(limit_us)), ("is_secret", int(is_secret)), ("is_token", int(1 - is_secret))])
@@ -161,13 +180,27 @@ fn params(given: &Toml) -> Toml {
     let at = |text: &str| int(parse_instant(text).expect("a day"));
     let day = |text: &str| int(parse_instant(text).expect("a day") / MICROS_PER_DAY);
     let mut params = row([
-        ("as_of_us", at("2026-07-01")), ("headline_period", Value::from(HEADLINE)), ("headline_grain", Value::from("quarter")),
-        ("headline_start_us", at("2026-04-01")), ("headline_end_us", at("2026-07-01")), ("grace_us", int(300 * MICROS_PER_SECOND)),
-        ("window_us", int(90 * MICROS_PER_DAY)), ("dormant_us", int(90 * MICROS_PER_DAY)), ("tau7_us", int(7 * MICROS_PER_DAY)),
-        ("tau30_us", int(30 * MICROS_PER_DAY)), ("revoke_target_us", int(MICROS_PER_DAY)), ("attach_us", int(7 * MICROS_PER_DAY)),
-        ("over_privileged_percent", int(40)), ("scope_known_percent", int(95)), ("no_evidence_percent", int(5)), ("dominant_percent", int(50)),
-        ("access_token_limit_us", int(3_600 * MICROS_PER_SECOND)), ("rate_limited_counts", int(0)), ("z", Value::Float(1.959963984540054)),
-        ("first_day", day("2025-01-01")), ("last_day", day("2026-06-30")),
+        ("as_of_us", at("2026-07-01")),
+        ("headline_period", Value::from(HEADLINE)),
+        ("headline_grain", Value::from("quarter")),
+        ("headline_start_us", at("2026-04-01")),
+        ("headline_end_us", at("2026-07-01")),
+        ("grace_us", int(300 * MICROS_PER_SECOND)),
+        ("window_us", int(90 * MICROS_PER_DAY)),
+        ("dormant_us", int(90 * MICROS_PER_DAY)),
+        ("tau7_us", int(7 * MICROS_PER_DAY)),
+        ("tau30_us", int(30 * MICROS_PER_DAY)),
+        ("revoke_target_us", int(MICROS_PER_DAY)),
+        ("attach_us", int(7 * MICROS_PER_DAY)),
+        ("over_privileged_percent", int(40)),
+        ("scope_known_percent", int(95)),
+        ("no_evidence_percent", int(5)),
+        ("dominant_percent", int(50)),
+        ("access_token_limit_us", int(3_600 * MICROS_PER_SECOND)),
+        ("rate_limited_counts", int(0)),
+        ("z", Value::Float(1.959963984540054)),
+        ("first_day", day("2025-01-01")),
+        ("last_day", day("2026-06-30")),
     ]);
     for column in frames()["params"].iter().filter(|column| column.name.starts_with("has_")) {
         params.insert(column.name.clone(), int(1));
@@ -183,8 +216,12 @@ fn whole_period(own: Toml, as_of: i64, headline: &str) -> Toml {
     let name = own["period"].as_str().expect("a period's name").to_string();
     let period: Period = name.parse().expect("a period");
     let mut whole = row([
-        ("period", Value::from(name.clone())), ("grain", Value::from(period.grain().as_str())), ("start_us", int(period.start_us())),
-        ("end_us", int(period.end_us())), ("t_us", int(period.end_us().min(as_of))), ("ordinal", int(period.ordinal())),
+        ("period", Value::from(name.clone())),
+        ("grain", Value::from(period.grain().as_str())),
+        ("start_us", int(period.start_us())),
+        ("end_us", int(period.end_us())),
+        ("t_us", int(period.end_us().min(as_of))),
+        ("ordinal", int(period.ordinal())),
         ("is_headline", int(i64::from(name == headline))),
     ]);
     whole.extend(own);
@@ -201,16 +238,19 @@ fn table_of(name: &str, columns: &[(String, ColumnType)], rows: &[Toml]) -> Tabl
     for (column, kind) in columns {
         let cells = || rows.iter().map(|row| row.get(column).filter(|value| !is_null(value)));
         let ints = || cells().map(|cell| cell.map(|value| micros(value).unwrap_or_else(|| panic!("{name}.{column}: {value} is no integer"))));
-        table.set(column, match kind {
-            ColumnType::String => Column::Text(cells().map(|cell| cell.map(|value| value.as_str().expect("a text").to_string())).collect()),
-            ColumnType::Bigint => Column::Int(ints().collect()),
-            ColumnType::Timestamp => Column::Instant(ints().collect()),
-            ColumnType::Date => Column::Date(ints().collect()),
-            ColumnType::Smallint => Column::Small(ints().map(|cell| cell.map(|value| value as i16)).collect()),
-            ColumnType::Double => Column::Double(cells().map(|cell| cell.map(|value| number(value).expect("a number"))).collect()),
-            ColumnType::Boolean => Column::Flag(cells().map(|cell| cell.map(|value| value.as_bool().expect("a flag"))).collect()),
-            ColumnType::List => Column::List(cells().map(|cell| cell.map(|value| texts(value))).collect()),
-        });
+        table.set(
+            column,
+            match kind {
+                ColumnType::String => Column::Text(cells().map(|cell| cell.map(|value| value.as_str().expect("a text").to_string())).collect()),
+                ColumnType::Bigint => Column::Int(ints().collect()),
+                ColumnType::Timestamp => Column::Instant(ints().collect()),
+                ColumnType::Date => Column::Date(ints().collect()),
+                ColumnType::Smallint => Column::Small(ints().map(|cell| cell.map(|value| value as i16)).collect()),
+                ColumnType::Double => Column::Double(cells().map(|cell| cell.map(|value| number(value).expect("a number"))).collect()),
+                ColumnType::Boolean => Column::Flag(cells().map(|cell| cell.map(|value| value.as_bool().expect("a flag"))).collect()),
+                ColumnType::List => Column::List(cells().map(|cell| cell.map(texts)).collect()),
+            },
+        );
     }
     table
 }
@@ -381,7 +421,8 @@ fn missed(table: &Table, wanted: &Toml, key: Option<&[String]>) -> Vec<String> {
     let differs = |(column, value): (&String, &Value)| {
         let got = cell(table, column, found[0]);
         (!is_same(got.as_ref(), value)).then(|| {
-            let name: Vec<String> = wanted.iter().filter(|(column, _)| key.is_some_and(|key| key.contains(column))).map(|(_, value)| value.to_string()).collect();
+            let name: Vec<String> =
+                wanted.iter().filter(|(column, _)| key.is_some_and(|key| key.contains(column))).map(|(_, value)| value.to_string()).collect();
             format!("{}: {column} is {}, {value} expected", name.join(" "), got.map_or("null".into(), |got| got.to_string()))
         })
     };
@@ -416,7 +457,7 @@ fn every_metric_has_cases_for_empty_and_for_absent_input() {
     for id in catalog.definitions().keys() {
         let own: Vec<&Case> = cases.iter().filter(|case| case.query == *id).collect();
         assert!(own.len() >= 3, "{id} has {} cases", own.len());
-        assert!(own.iter().any(|case| is_empty(&case)), "{id} has no case with empty input");
+        assert!(own.iter().any(|case| is_empty(case)), "{id} has no case with empty input");
         assert!(own.iter().any(|case| case.expectations().iter().any(is_not_measured)), "{id} has no case that is not measured, with its reason");
         assert!(own.iter().all(|case| case.case.contains_key("expect") || case.case.contains_key("expect_rows")), "{id} has a case that expects nothing");
     }
@@ -452,20 +493,21 @@ fn check_metric_rows(what: &str, table: &Table, declared: &BTreeSet<String>, is_
     let found: BTreeSet<String> = keys.iter().map(|key| key[0].clone()).collect();
     assert_eq!(found, *declared, "{what}: statistics of metric.toml and of the query");
     for statistic in declared {
-        let of_all: BTreeSet<(&str, &str)> = keys.iter().filter(|key| key[0] == *statistic && key[3] == "all").map(|key| (key[1].as_str(), key[2].as_str())).collect();
+        let of_all: BTreeSet<(&str, &str)> =
+            keys.iter().filter(|key| key[0] == *statistic && key[3] == "all").map(|key| (key[1].as_str(), key[2].as_str())).collect();
         let wanted = BTreeSet::from([("quarter", HEADLINE), ("month", "2026-04"), ("month", "2026-05"), ("month", "2026-06")]);
         assert_eq!(of_all, wanted, "{what}: {statistic}");
     }
-    for row in 0..table.rows() {
+    for (row, key) in keys.iter().enumerate() {
         let is_measured = match table.text("status", row) {
             Some("measured") => true,
             Some("not_measured") => false,
             other => panic!("{what}: status {other:?}"),
         };
-        assert!(!is_absent || !is_measured, "{what}: {:?} is measured though its input is absent", keys[row]);
+        assert!(!is_absent || !is_measured, "{what}: {:?} is measured though its input is absent", key);
         let reason = table.text("reason", row);
-        assert_eq!(reason.is_some() && !is_measured, !is_measured, "{what}: {:?} gives no reason", keys[row]);
-        assert!(is_measured || table.double("value", row).is_none(), "{what}: {:?} has a value though not measured", keys[row]);
+        assert_eq!(reason.is_some() && !is_measured, !is_measured, "{what}: {:?} gives no reason", key);
+        assert!(is_measured || table.double("value", row).is_none(), "{what}: {:?} has a value though not measured", key);
     }
 }
 
@@ -486,7 +528,8 @@ fn a_case_that_does_not_hold_is_told() {
         let case: Toml = text.parse().expect("a case");
         with_room(|| failures(&bench, &Case { query: "SC03".into(), file: "planted".into(), case }))
     };
-    let given = "given.requests = [{ api = \"a\", event_us = 2026-05-04T00:00:00Z, decision = \"allowed\", auth_scheme = \"bearer\", proof = \"bound_downgraded\" }]\n";
+    let given =
+        "given.requests = [{ api = \"a\", event_us = 2026-05-04T00:00:00Z, decision = \"allowed\", auth_scheme = \"bearer\", proof = \"bound_downgraded\" }]\n";
     assert_eq!(failing(&format!("{given}expect = [{{ value = 1.0 }}]")), Vec::<String>::new());
     assert!(failing(&format!("{given}expect = [{{ value = 2.0 }}]"))[0].contains("value is 1.0, 2.0 expected"));
     assert!(failing(&format!("{given}expect = [{{ period = \"2026-Q3\" }}]"))[0].contains("0 rows fit"));

@@ -13,7 +13,8 @@ fn sample() -> Sources {
     let sources = Sources::new();
     let estate = project().join("sample-data/estate");
     for (name, bytes) in files_under(&estate) {
-        let is_wanted = name.starts_with("inventory") || name.starts_with("tickets") || ["2026-04", "2026-05", "2026-06"].iter().any(|month| name.contains(month));
+        let is_wanted =
+            name.starts_with("inventory") || name.starts_with("tickets") || ["2026-04", "2026-05", "2026-06"].iter().any(|month| name.contains(month));
         if is_wanted {
             sources.put(&format!("in/{name}"), bytes);
         }
@@ -96,6 +97,7 @@ fn compressed_input_gives_the_same_rows() {
     let plain = sample();
     run(&plain, "out", &["in"]);
     let packed = Sources::new();
+    #[allow(clippy::type_complexity)]
     let packers: [fn(&[u8]) -> Vec<u8>; 4] = [gzip, zstd, bzip2, xz];
     for (number, (name, bytes)) in files_under(&plain.path().join("in")).into_iter().enumerate() {
         packed.put(&format!("in/{name}"), packers[number % 4](&bytes));

@@ -59,7 +59,9 @@ fn every_api_has_the_calls_and_the_verdict_that_were_planted() {
     for expected in &planted {
         let row = row_where(&apis, &[("api", &expected["API"]), ("period", &expected["quarter"])]);
         let what = format!("{} {}", expected["API"], expected["quarter"]);
-        for (column, planted) in [("authenticated_calls", "accepted"), ("n_constrained", "constrained"), ("n_replayable", "replayable"), ("n_no_evidence", "no evidence")] {
+        for (column, planted) in
+            [("authenticated_calls", "accepted"), ("n_constrained", "constrained"), ("n_replayable", "replayable"), ("n_no_evidence", "no evidence")]
+        {
             assert_eq!(int(row, column).to_string(), expected[planted], "{what}: {column}");
         }
         let verdict = match text(row, "enforcement") {
@@ -79,7 +81,12 @@ fn sender_constraint_is_4_5_and_6_of_13() {
         assert_eq!(pair(share("SC01", quarter)), expected["SC01"]);
         assert_eq!(pair(share("SC02", quarter)), expected["SC02 replayable / judged calls"]);
         assert_eq!(count("SC03", "value", quarter).to_string(), expected["SC03 downgraded calls"]);
-        for (statistic, column) in [("n_constrained", "constrained"), ("n_dual_accept", "dual_accept"), ("n_bearer_only", "bearer_only"), ("n_insufficient_evidence", "insufficient evidence")] {
+        for (statistic, column) in [
+            ("n_constrained", "constrained"),
+            ("n_dual_accept", "dual_accept"),
+            ("n_bearer_only", "bearer_only"),
+            ("n_insufficient_evidence", "insufficient evidence"),
+        ] {
             assert_eq!(count("SC01", statistic, quarter).to_string(), expected[column], "{quarter} {statistic}");
         }
     }
@@ -94,7 +101,11 @@ fn token_lifetimes_are_as_planted() {
         assert!(line.contains(&format!("{quarter} {numerator}/{denominator}")), "TK01 {quarter} is {numerator}/{denominator}: {line}");
     }
     let credentials = estate().table("credentials");
-    let ended: Vec<&str> = credentials.iter().filter(|row| text(row, "identity") == "svc-checkout" && text(row, "kind") == "client_secret").map(|row| text(row, "ended_by")).collect();
+    let ended: Vec<&str> = credentials
+        .iter()
+        .filter(|row| text(row, "identity") == "svc-checkout" && text(row, "kind") == "client_secret")
+        .map(|row| text(row, "ended_by"))
+        .collect();
     assert_eq!(ended.iter().filter(|by| **by == "revocation_auto").count(), 4, "the rotation job deleted four of five secrets: {ended:?}");
     let by = |reference: &str| text(row_where(&credentials, &[("credential", reference)]), "ended_by").to_string();
     assert_eq!(by("okta:ocsI3pw5rUTIBOv3xlZF"), "expiry");
@@ -113,7 +124,11 @@ fn revocation_cases_are_as_planted() {
         let credential = named(&expected["credential"]);
         let is_known = credential.contains(':');
         let ticket = if expected["ticket"].starts_with("none") { String::new() } else { expected["ticket"].clone() };
-        let wanted = if is_known { vec![("ticket", ticket.as_str()), ("credential", credential.as_str())] } else { vec![("ticket", ticket.as_str()), ("credential", "")] };
+        let wanted = if is_known {
+            vec![("ticket", ticket.as_str()), ("credential", credential.as_str())]
+        } else {
+            vec![("ticket", ticket.as_str()), ("credential", "")]
+        };
         let row = row_where(&revocations, &wanted);
         let what = format!("{ticket} {credential}");
         let detected = expected["detected"].split(' ').next().unwrap_or_default();
@@ -152,7 +167,9 @@ fn revocation_cases_are_as_planted() {
 #[test]
 fn missed_violations_are_as_planted() {
     let reason = |reason: &str, period: &str| {
-        row_where(metrics(), &[("metric_id", "RT03"), ("statistic", "value"), ("period", period), ("segment_kind", "reason"), ("segment", reason)])["value"].as_f64().unwrap_or(-1.0) as i64
+        row_where(metrics(), &[("metric_id", "RT03"), ("statistic", "value"), ("period", period), ("segment_kind", "reason"), ("segment", reason)])["value"]
+            .as_f64()
+            .unwrap_or(-1.0) as i64
     };
     let planted = [("revoked_credential", [0, 7, 2]), ("expired_token", [0, 3, 2]), ("scope_not_granted", [0, 3, 5]), ("bound_downgraded", [5, 10, 4])];
     for (name, expected) in planted {
@@ -168,8 +185,16 @@ fn missed_violations_are_as_planted() {
 fn exceptions_have_the_planted_states() {
     let exceptions = estate().table("exceptions");
     let states = [
-        ("EXC-001", "active", true), ("EXC-002", "expired_in_use", false), ("EXC-003", "unused", false), ("EXC-004", "expired_in_use", true), ("EXC-005", "expired", false),
-        ("EXC-006", "active", false), ("EXC-007", "active", false), ("EXC-008", "active", true), ("EXC-009", "expired", false), ("EXC-010", "active", true),
+        ("EXC-001", "active", true),
+        ("EXC-002", "expired_in_use", false),
+        ("EXC-003", "unused", false),
+        ("EXC-004", "expired_in_use", true),
+        ("EXC-005", "expired", false),
+        ("EXC-006", "active", false),
+        ("EXC-007", "active", false),
+        ("EXC-008", "active", true),
+        ("EXC-009", "expired", false),
+        ("EXC-010", "active", true),
     ];
     for (id, state, _) in states {
         assert_eq!(text(row_where(&exceptions, &[("id", id)]), "state"), state, "{id}");
@@ -186,7 +211,13 @@ fn exceptions_have_the_planted_states() {
 fn identities_are_owned_used_or_not_as_planted() {
     let identities = estate().table("identities");
     let is = |identity: &str, column: &str| row_where(&identities, &[("identity", identity)]).get(column).and_then(Value::as_bool);
-    for (identity, column) in [("svc-exporter", "is_orphaned"), ("svc-nightly-sync", "is_orphaned"), ("svc-mailer", "is_unowned"), ("tmp-loadtest", "is_unowned"), ("svc-legacy-batch", "is_dormant")] {
+    for (identity, column) in [
+        ("svc-exporter", "is_orphaned"),
+        ("svc-nightly-sync", "is_orphaned"),
+        ("svc-mailer", "is_unowned"),
+        ("tmp-loadtest", "is_unowned"),
+        ("svc-legacy-batch", "is_dormant"),
+    ] {
         assert_eq!(is(identity, column), Some(true), "{identity} {column}");
     }
     for identity in ["svc-old-gateway", "human-h-osei"] {
@@ -198,7 +229,9 @@ fn identities_are_owned_used_or_not_as_planted() {
     for (statistic, column) in [("n_orphaned", "is_orphaned"), ("n_dormant", "is_dormant"), ("n_unowned", "is_unowned")] {
         assert_eq!(count("ID01", statistic, "2026-Q3"), flagged(column), "{statistic}");
     }
-    let any = identities.iter().filter(|row| ["is_orphaned", "is_dormant", "is_unowned"].iter().any(|column| row.get(*column) == Some(&Value::Bool(true)))).count() as i64;
+    let any =
+        identities.iter().filter(|row| ["is_orphaned", "is_dormant", "is_unowned"].iter().any(|column| row.get(*column) == Some(&Value::Bool(true)))).count()
+            as i64;
     assert_eq!(share("ID01", "2026-Q3"), (any, flagged("judged")));
     assert!(!identities.iter().any(|row| text(row, "identity") == "acme-codegen"), "an alias is no identity of its own");
 }
@@ -211,10 +244,19 @@ fn grants_have_the_planted_states() {
         rows.iter().map(|row| text(row, "state")).collect::<Vec<_>>().join(" ")
     };
     let planted = [
-        ("svc-exporter", "orders.admin", "used"), ("svc-exporter", "customers.read", "unused"), ("svc-exporter", "exports.run", "unused"), ("svc-exporter", "orders.export", "unused"),
-        ("svc-exporter", "reports.write", "unused"), ("agent-research", "research.*", "used"), ("svc-billing", "payments.refund", "unused"), ("svc-checkout", "promotions.read", "too_young"),
-        ("svc-new-pricing", "prices.read", "too_young"), ("svc-warehouse", "inventory.read", "unobservable"), ("svc-checkout", "refunds.approve", "used_not_granted"),
-        ("agent-support-copilot", "payments.read", "used"), ("agent-claims-triage", "notes.write", ""),
+        ("svc-exporter", "orders.admin", "used"),
+        ("svc-exporter", "customers.read", "unused"),
+        ("svc-exporter", "exports.run", "unused"),
+        ("svc-exporter", "orders.export", "unused"),
+        ("svc-exporter", "reports.write", "unused"),
+        ("agent-research", "research.*", "used"),
+        ("svc-billing", "payments.refund", "unused"),
+        ("svc-checkout", "promotions.read", "too_young"),
+        ("svc-new-pricing", "prices.read", "too_young"),
+        ("svc-warehouse", "inventory.read", "unobservable"),
+        ("svc-checkout", "refunds.approve", "used_not_granted"),
+        ("agent-support-copilot", "payments.read", "used"),
+        ("agent-claims-triage", "notes.write", ""),
     ];
     for (identity, scope, expected) in planted {
         assert_eq!(state(identity, scope), expected, "{identity} {scope}");
@@ -234,15 +276,23 @@ fn files_and_broken_records_are_as_listed() {
     let listed = table("records");
     assert_eq!(listed.len() + 1, files.len(), "every file and the README, which no pack knows");
     for expected in &listed {
-        let file = files.iter().find(|file| file["file"] == format!("sample-data/estate/{}", expected["file"])).unwrap_or_else(|| panic!("{} was not read", expected["file"]));
+        let file = files
+            .iter()
+            .find(|file| file["file"] == format!("sample-data/estate/{}", expected["file"]))
+            .unwrap_or_else(|| panic!("{} was not read", expected["file"]));
         let records = file["records"].as_i64().unwrap_or(0);
         // Rejected records are listed apart; a blank line is no record.
         let broken = file["rejects"].as_i64().unwrap_or(0);
         assert_eq!((records - broken).to_string(), expected["records"], "{}", expected["file"]);
     }
     let rejects = estate().table("rejects");
-    let places: Vec<(String, i64, &str)> = rejects.iter().map(|row| (text(row, "file").replace("sample-data/estate/", ""), int(row, "record"), text(row, "reason"))).collect();
-    let broken: Vec<(String, i64)> = table("what").iter().filter(|row| row.contains_key("line") && !row["what"].contains("blank")).map(|row| (row["file"].clone(), row["line"].parse().unwrap())).collect();
+    let places: Vec<(String, i64, &str)> =
+        rejects.iter().map(|row| (text(row, "file").replace("sample-data/estate/", ""), int(row, "record"), text(row, "reason"))).collect();
+    let broken: Vec<(String, i64)> = table("what")
+        .iter()
+        .filter(|row| row.contains_key("line") && !row["what"].contains("blank"))
+        .map(|row| (row["file"].clone(), row["line"].parse().unwrap()))
+        .collect();
     for (file, line) in &broken {
         assert!(places.iter().any(|(other, record, _)| other == file && record == line), "{file}:{line} is not rejected: {places:?}");
     }
@@ -278,7 +328,9 @@ fn verdicts_add_up_to_the_apis_with_traffic() {
 fn blocked_observed_and_missed_are_the_violating_calls() {
     let violations = estate().table("violations");
     for (quarter, months) in QUARTERS {
-        let of = |decision: &'static str| violations.iter().filter(move |row| text(row, "decision") == decision && months.iter().any(|month| text(row, "day").starts_with(month)));
+        let of = |decision: &'static str| {
+            violations.iter().filter(move |row| text(row, "decision") == decision && months.iter().any(|month| text(row, "day").starts_with(month)))
+        };
         let calls = |decision: &'static str| of(decision).filter(|row| text(row, "kind") != "rate_limited").map(|row| int(row, "calls")).sum::<i64>();
         let (blocked, violating) = share("RT02", quarter);
         assert_eq!(blocked, calls("blocked"), "{quarter}");
@@ -286,9 +338,20 @@ fn blocked_observed_and_missed_are_the_violating_calls() {
         let missed = count("RT03", "value", quarter);
         // A call both observed and missed counts as observed in RT02 and as missed in RT03.
         let both = blocked + calls("observed") + missed - violating;
-        assert!((0..=calls("observed")).contains(&both), "{quarter}: blocked {blocked} + observed {} + missed {missed} = violating {violating}", calls("observed"));
+        assert!(
+            (0..=calls("observed")).contains(&both),
+            "{quarter}: blocked {blocked} + observed {} + missed {missed} = violating {violating}",
+            calls("observed")
+        );
         assert!(missed <= of("missed").map(|row| int(row, "calls")).sum::<i64>(), "a call may be missed for several reasons");
-        assert_eq!(count("RT01", "n_rate_limited", quarter), violations.iter().filter(|row| text(row, "kind") == "rate_limited" && months.iter().any(|month| text(row, "day").starts_with(month))).map(|row| int(row, "calls")).sum::<i64>());
+        assert_eq!(
+            count("RT01", "n_rate_limited", quarter),
+            violations
+                .iter()
+                .filter(|row| text(row, "kind") == "rate_limited" && months.iter().any(|month| text(row, "day").starts_with(month)))
+                .map(|row| int(row, "calls"))
+                .sum::<i64>()
+        );
     }
 }
 
@@ -318,7 +381,12 @@ fn months_add_up_to_quarters_and_apis_to_all() {
             assert_eq!(months.iter().map(|month| count(id, statistic, month)).sum::<i64>(), count(id, statistic, quarter), "{id} {statistic} {quarter}");
         }
         for id in ["SC02", "EX01"] {
-            let by_api: Vec<&Row> = metrics().iter().filter(|row| text(row, "metric_id") == id && text(row, "statistic") == "value" && text(row, "period") == quarter && text(row, "segment_kind") == "api").collect();
+            let by_api: Vec<&Row> = metrics()
+                .iter()
+                .filter(|row| {
+                    text(row, "metric_id") == id && text(row, "statistic") == "value" && text(row, "period") == quarter && text(row, "segment_kind") == "api"
+                })
+                .collect();
             let sum = |column: &str| by_api.iter().map(|row| int(row, column)).sum::<i64>();
             assert_eq!((sum("numerator"), sum("denominator")), share(id, quarter), "{id} {quarter} by api");
         }
@@ -350,7 +418,11 @@ fn every_metric_has_rows_for_every_period() {
     assert_eq!(definitions.len(), 22);
     for (id, definition) in &definitions {
         for statistic in definition.statistics.keys() {
-            let found: BTreeSet<&str> = metrics().iter().filter(|row| text(row, "metric_id") == id && text(row, "statistic") == statistic && text(row, "segment_kind") == "all").map(|row| text(row, "period")).collect();
+            let found: BTreeSet<&str> = metrics()
+                .iter()
+                .filter(|row| text(row, "metric_id") == id && text(row, "statistic") == statistic && text(row, "segment_kind") == "all")
+                .map(|row| text(row, "period"))
+                .collect();
             assert_eq!(found, periods, "{id} {statistic}");
         }
     }
@@ -370,7 +442,9 @@ fn every_metric_has_rows_for_every_period() {
                 assert!(low <= value + 1e-12 && value <= high + 1e-12, "{what}: {low} <= {value} <= {high}");
             }
             // RV05 is a Kaplan-Meier share: its denominator counts cases, its value is no quotient.
-            if let (Some(numerator), Some(denominator), false) = (number("numerator"), number("denominator"), text(row, "metric_id") == "RV05" || text(row, "statistic") == "share_within_target") {
+            if let (Some(numerator), Some(denominator), false) =
+                (number("numerator"), number("denominator"), text(row, "metric_id") == "RV05" || text(row, "statistic") == "share_within_target")
+            {
                 assert!((value - numerator / denominator).abs() < 1e-12, "{what}: {numerator}/{denominator} is not {value}");
             }
         }
@@ -391,7 +465,9 @@ fn the_summary_is_the_reviewed_one() {
 /// docs/sample-summary.md is the same, made fit for reading in the repository as its first lines say.
 #[test]
 fn the_sample_in_the_docs_is_the_same_summary() {
-    let Ok(committed) = fs::read_to_string(project().join("docs/sample-summary.md")) else { return crate::support::skipped("docs/sample-summary.md", "it is not there") };
+    let Ok(committed) = fs::read_to_string(project().join("docs/sample-summary.md")) else {
+        return crate::support::skipped("docs/sample-summary.md", "it is not there");
+    };
     let made = fs::read_to_string(estate().folder.join("summary.md")).expect("summary.md");
     let link = regex::Regex::new(r"\[([^\]]+)\]\((parquet/[^)]*|run\.json|summary\.json)\)").expect("a fixed pattern");
     let mut text = String::new();

@@ -97,13 +97,17 @@ fn kong_with(headers: Value, client_verify: Option<&str>, status: u16) -> Value 
 fn kong_columns_come_from_their_fields() {
     let token = jwt(json!({"client_id": "shop", "scope": "orders.write orders.read", "iat": 1777880000, "exp": 1777883600, "jti": "j-1"}));
     let record = kong(json!({"request": {"id": "r-1", "headers": {"Authorization": format!("Bearer {token}")}, "tls": {"client_verify": "NONE"}}}));
-    check(&[("kong.ndjson", lines([record]))], "requests", &[json!({
-        "event_time": "2026-05-04T09:00:00Z", "gateway": null, "request_id": "r-1", "api": "orders", "method": "GET", "route": "/orders/{id}",
-        "identity": "shop", "identity_seen": "shop", "credential": "jti:j-1", "auth_scheme": "bearer", "proof": "none",
-        "scopes": ["orders.read", "orders.write"], "token_issued_at": "2026-05-04T07:33:20Z", "token_expires_at": "2026-05-04T08:33:20Z",
-        "status": 200, "decision": "allowed", "violation": null, "policy": "upstream", "client_address": "192.0.2.7",
-        "source": "kong", "record": 1,
-    })]);
+    check(
+        &[("kong.ndjson", lines([record]))],
+        "requests",
+        &[json!({
+            "event_time": "2026-05-04T09:00:00Z", "gateway": null, "request_id": "r-1", "api": "orders", "method": "GET", "route": "/orders/{id}",
+            "identity": "shop", "identity_seen": "shop", "credential": "jti:j-1", "auth_scheme": "bearer", "proof": "none",
+            "scopes": ["orders.read", "orders.write"], "token_issued_at": "2026-05-04T07:33:20Z", "token_expires_at": "2026-05-04T08:33:20Z",
+            "status": 200, "decision": "allowed", "violation": null, "policy": "upstream", "client_address": "192.0.2.7",
+            "source": "kong", "record": 1,
+        })],
+    );
 }
 
 #[test]
@@ -125,11 +129,22 @@ fn kong_takes_the_first_name_that_is_there() {
         kong(json!({"authenticated_entity": {"id": "e-1"}, "request": {"headers": {"x-credential-identifier": "kid-1"}}})),
         kong(json!({"request": {"headers": {"x-credential-identifier": "kid-1", "x-authenticated-scope": "b,a c"}}})),
     ];
-    check(&[("kong.ndjson", lines(records))], "requests", &[
-        json!({"api": "orders.internal"}), json!({"api": "orders-route", "route": "/orders"}), json!({"identity": "shop"}), json!({"identity": "crm"}),
-        json!({"identity": "c-1"}), json!({"identity": "shop"}), json!({"request_id": "x-1"}), json!({"request_id": "k-1"}),
-        json!({"credential": "kong:e-1"}), json!({"credential": "kid:kid-1", "scopes": ["a", "b", "c"]}),
-    ]);
+    check(
+        &[("kong.ndjson", lines(records))],
+        "requests",
+        &[
+            json!({"api": "orders.internal"}),
+            json!({"api": "orders-route", "route": "/orders"}),
+            json!({"identity": "shop"}),
+            json!({"identity": "crm"}),
+            json!({"identity": "c-1"}),
+            json!({"identity": "shop"}),
+            json!({"request_id": "x-1"}),
+            json!({"request_id": "k-1"}),
+            json!({"credential": "kong:e-1"}),
+            json!({"credential": "kid:kid-1", "scopes": ["a", "b", "c"]}),
+        ],
+    );
 }
 
 /// Identity and references never come from what was masked, and a JWT without `jti` is known by its digest.
@@ -149,17 +164,21 @@ fn kong_credential_references() {
         kong(json!({"request": {"headers": {"authorization": "Basic c2hvcDpzZWNyZXQtcGFzc3dvcmQ="}}})),
         kong(json!({"request": {"headers": {"authorization": "REDACTED"}}})),
     ];
-    check(&[("kong.ndjson", lines(records))], "requests", &[
-        json!({"credential": digest_of(&without_jti), "identity": "shop", "auth_scheme": "bearer"}),
-        json!({"credential": "jti:unsigned", "auth_scheme": "bearer"}),
-        json!({"credential": digest_of(OPAQUE), "auth_scheme": "bearer"}),
-        json!({"credential": null, "auth_scheme": "bearer"}),
-        json!({"credential": null, "auth_scheme": "bearer"}),
-        json!({"credential": digest_of("k-0123456789abcdefghij"), "auth_scheme": "api_key"}),
-        json!({"credential": digest_of("k-0123456789abcdefghij"), "auth_scheme": "api_key", "route": "/orders"}),
-        json!({"credential": null, "auth_scheme": "basic"}),
-        json!({"credential": null, "auth_scheme": "unknown", "proof": "unknown"}),
-    ]);
+    check(
+        &[("kong.ndjson", lines(records))],
+        "requests",
+        &[
+            json!({"credential": digest_of(&without_jti), "identity": "shop", "auth_scheme": "bearer"}),
+            json!({"credential": "jti:unsigned", "auth_scheme": "bearer"}),
+            json!({"credential": digest_of(OPAQUE), "auth_scheme": "bearer"}),
+            json!({"credential": null, "auth_scheme": "bearer"}),
+            json!({"credential": null, "auth_scheme": "bearer"}),
+            json!({"credential": digest_of("k-0123456789abcdefghij"), "auth_scheme": "api_key"}),
+            json!({"credential": digest_of("k-0123456789abcdefghij"), "auth_scheme": "api_key", "route": "/orders"}),
+            json!({"credential": null, "auth_scheme": "basic"}),
+            json!({"credential": null, "auth_scheme": "unknown", "proof": "unknown"}),
+        ],
+    );
 }
 
 /// frames.md, "How auth_scheme and proof are decided": evidence, never the scheme alone.
@@ -187,6 +206,8 @@ fn proof_is_decided_by_evidence() {
     let key = json!({"apikey": "k-0123456789abcdefghij"});
     let none = json!({});
     const OK: u16 = 200;
+    // What a row shows, its headers, the certificate check, the status, and the scheme and proof expected.
+    #[allow(clippy::type_complexity)]
     let table: Vec<(&str, Value, Option<&str>, u16, [&str; 2])> = vec![
         ("nothing came", none.clone(), Some("NONE"), OK, ["none", "none"]),
         ("basic", basic.clone(), None, OK, ["basic", "none"]),
@@ -244,7 +265,12 @@ fn an_opaque_token_over_plain_http_can_show_no_certificate() {
 fn a_source_may_state_what_it_verifies() {
     let opaque = json!({"authorization": format!("Bearer {OPAQUE}")});
     let with_proof = json!({"authorization": format!("Bearer {OPAQUE}"), "dpop": "a.b.c"});
-    let records = [kong_with(with_proof.clone(), None, 200), kong_with(opaque.clone(), Some("SUCCESS"), 200), kong_with(with_proof, None, 401), kong_with(opaque, None, 200)];
+    let records = [
+        kong_with(with_proof.clone(), None, 200),
+        kong_with(opaque.clone(), Some("SUCCESS"), 200),
+        kong_with(with_proof, None, 401),
+        kong_with(opaque, None, 200),
+    ];
     let files = |verifies: &str| [("credlens.toml", format!("[sources.kong]\nverifies = {verifies}\n")), ("kong.ndjson", lines(records.clone()))];
     let proofs = |list: [&str; 4]| list.map(|proof| json!({"proof": proof}));
     check(&files("[\"dpop\", \"mtls\"]"), "requests", &proofs(["dpop_verified", "mtls_bound", "presented_unverified", "unknown"]));
@@ -290,7 +316,8 @@ fn decision_and_violation_follow_status_and_challenge() {
         }
         record
     };
-    let expected: Vec<Value> = table.iter().map(|(status, _, _, [decision, violation])| json!({"status": status, "decision": decision, "violation": violation})).collect();
+    let expected: Vec<Value> =
+        table.iter().map(|(status, _, _, [decision, violation])| json!({"status": status, "decision": decision, "violation": violation})).collect();
     check(&[("kong.ndjson", lines(table.iter().map(record)))], "requests", &expected);
     let mut silent = kong(json!({}));
     silent["response"].as_object_mut().unwrap().remove("status");
@@ -316,11 +343,15 @@ fn aliases_join_spellings() {
         ("credlens.toml", config.to_string()),
         ("kong.ndjson", lines([call("shop", "e-1"), call("Shop", "e-2"), call("svc-shop", "e-1")])),
     ];
-    check(&files, "requests", &[
-        json!({"identity": "svc-shop", "identity_seen": "shop", "credential": "key:ak7"}),
-        json!({"identity": "Shop", "identity_seen": "Shop", "credential": "kong:e-2"}),
-        json!({"identity": "svc-shop", "identity_seen": "svc-shop", "credential": "key:ak7"}),
-    ]);
+    check(
+        &files,
+        "requests",
+        &[
+            json!({"identity": "svc-shop", "identity_seen": "shop", "credential": "key:ak7"}),
+            json!({"identity": "Shop", "identity_seen": "Shop", "credential": "kong:e-2"}),
+            json!({"identity": "svc-shop", "identity_seen": "svc-shop", "credential": "key:ak7"}),
+        ],
+    );
 }
 
 /// Required scopes come from the API inventory where the log names none.
@@ -329,9 +360,11 @@ fn required_scopes_come_from_the_inventory() {
     let inventory = "api,required_scopes\norders,GET /orders/{id}=orders.read|POST /orders=orders.write orders.create\n";
     let call = |method: &str, uri: &str| kong(json!({"request": {"method": method, "uri": uri}}));
     let files = [("apis.csv", inventory.to_string()), ("kong.ndjson", lines([call("GET", "/orders/42"), call("POST", "/orders"), call("GET", "/refunds")]))];
-    check(&files, "requests", &[
-        json!({"required_scopes": ["orders.read"]}), json!({"required_scopes": ["orders.create", "orders.write"]}), json!({"required_scopes": null}),
-    ]);
+    check(
+        &files,
+        "requests",
+        &[json!({"required_scopes": ["orders.read"]}), json!({"required_scopes": ["orders.create", "orders.write"]}), json!({"required_scopes": null})],
+    );
 }
 
 /// An opaque token is what the IdP says it is: bound by DPoP, by certificate, or not at all.
@@ -344,21 +377,27 @@ fn the_idp_says_how_an_opaque_token_is_bound() {
         }
         event
     };
-    let call = |id: &str, status: u16| kong(json!({
-        "authenticated_entity": {"id": id}, "request": {"headers": {"authorization": "Bearer ***", "dpop": "a.b.c"}}, "response": {"status": status},
-    }));
+    let call = |id: &str, status: u16| {
+        kong(json!({
+            "authenticated_entity": {"id": id}, "request": {"headers": {"authorization": "Bearer ***", "dpop": "a.b.c"}}, "response": {"status": status},
+        }))
+    };
     let config = "[credential_aliases]\n\"kong:e-1\" = \"jti:AT.bound\"\n\"kong:e-2\" = \"jti:AT.silent\"\n";
     let files = [
         ("credlens.toml", config.to_string()),
         ("okta.ndjson", lines([issued("AT.bound", Some(true)), issued("AT.silent", None)])),
         ("kong.ndjson", lines([call("e-1", 200), call("e-2", 200), call("e-3", 200), call("e-1", 401)])),
     ];
-    check(&files, "requests", &[
-        json!({"credential": "jti:AT.bound", "proof": "bound_downgraded"}),
-        json!({"credential": "jti:AT.silent", "proof": "presented_unverified"}),
-        json!({"credential": "kong:e-3", "proof": "presented_unverified"}),
-        json!({"credential": "jti:AT.bound", "proof": "presented_unverified"}),
-    ]);
+    check(
+        &files,
+        "requests",
+        &[
+            json!({"credential": "jti:AT.bound", "proof": "bound_downgraded"}),
+            json!({"credential": "jti:AT.silent", "proof": "presented_unverified"}),
+            json!({"credential": "kong:e-3", "proof": "presented_unverified"}),
+            json!({"credential": "jti:AT.bound", "proof": "presented_unverified"}),
+        ],
+    );
 }
 
 #[test]
@@ -369,7 +408,10 @@ fn an_exact_replay_counts_once_and_the_later_file_is_the_copy() {
         .file("in/a.ndjson", lines([call("r-1", first), call("r-2", first), call("r-1", first)]))
         .file("in/b.ndjson", lines([call("r-1", first), call("r-1", second), kong(json!({})), kong(json!({}))]));
     let reading = sources.read();
-    let kept: Vec<(String, i64)> = reading.rows["requests"].iter().map(|row| (row["file"].as_str().unwrap().rsplit('/').next().unwrap().to_string(), row["record"].as_i64().unwrap())).collect();
+    let kept: Vec<(String, i64)> = reading.rows["requests"]
+        .iter()
+        .map(|row| (row["file"].as_str().unwrap().rsplit('/').next().unwrap().to_string(), row["record"].as_i64().unwrap()))
+        .collect();
     let name = |file: &str, record: i64| (file.to_string(), record);
     // The same id at another instant, and records without an id, are other calls.
     assert_eq!(kept, [name("a.ndjson", 1), name("a.ndjson", 2), name("b.ndjson", 3), name("b.ndjson", 4), name("b.ndjson", 2)]);
@@ -408,10 +450,14 @@ fn aws_keys_may_be_flat_or_nested() {
         merge(&mut row, &more);
         row
     };
-    check(&[("aws.json", lines([flat, nested]))], "requests", &[
-        with(json!({"api": "claims", "event_time": "2026-05-04T09:00:00Z", "request_id": "r-1"})),
-        with(json!({"api": "a1/prod", "event_time": "2026-05-04T09:00:01Z", "request_id": "r-2"})),
-    ]);
+    check(
+        &[("aws.json", lines([flat, nested]))],
+        "requests",
+        &[
+            with(json!({"api": "claims", "event_time": "2026-05-04T09:00:00Z", "request_id": "r-1"})),
+            with(json!({"api": "a1/prod", "event_time": "2026-05-04T09:00:01Z", "request_id": "r-2"})),
+        ],
+    );
 }
 
 #[test]
@@ -434,32 +480,43 @@ fn aws_schemes_and_identities() {
         aws(json!({"authorizer.claims.azp": "azp-shop", "authScheme": "DPoP"})),
         with(json!({"identity.clientCert.clientCertPem": pem})),
         with(json!({})),
-        aws(json!({"authorizer.claims.client_id": "shop", "authorizer.claims.cnf": cnf(&Sha256::digest("another")).to_string(), "identity.clientCert.clientCertPem": pem})),
+        aws(
+            json!({"authorizer.claims.client_id": "shop", "authorizer.claims.cnf": cnf(&Sha256::digest("another")).to_string(), "identity.clientCert.clientCertPem": pem}),
+        ),
     ];
     let records = records.into_iter().enumerate().map(|(number, mut record)| {
         record["requestId"] = json!(format!("r-{number}"));
         record
     });
     let inventory = ("identities.csv", "identity,aliases\npartner,key:ak7\n".to_string());
-    check(&[("aws.json", lines(records)), inventory], "requests", &[
-        json!({"auth_scheme": "none", "proof": "none", "identity": null, "credential": null}),
-        json!({"auth_scheme": "api_key", "proof": "none", "identity": "partner", "identity_seen": "key:ak7", "credential": "key:ak7"}),
-        json!({"auth_scheme": "mtls", "proof": "mtls_bound", "identity": "CN=shop", "credential": format!("cert:sha256:{}", hex(&digest))}),
-        json!({"auth_scheme": "mtls", "proof": "mtls_bound", "credential": "cert:serial:0a:1b"}),
-        json!({"auth_scheme": "dpop", "identity": "azp-shop", "proof": "presented_unverified"}),
-        json!({"auth_scheme": "bearer", "proof": "mtls_bound"}),
-        json!({"auth_scheme": "bearer", "proof": "bound_downgraded"}),
-        json!({"auth_scheme": "bearer", "proof": "bound_downgraded"}),
-    ]);
+    check(
+        &[("aws.json", lines(records)), inventory],
+        "requests",
+        &[
+            json!({"auth_scheme": "none", "proof": "none", "identity": null, "credential": null}),
+            json!({"auth_scheme": "api_key", "proof": "none", "identity": "partner", "identity_seen": "key:ak7", "credential": "key:ak7"}),
+            json!({"auth_scheme": "mtls", "proof": "mtls_bound", "identity": "CN=shop", "credential": format!("cert:sha256:{}", hex(&digest))}),
+            json!({"auth_scheme": "mtls", "proof": "mtls_bound", "credential": "cert:serial:0a:1b"}),
+            json!({"auth_scheme": "dpop", "identity": "azp-shop", "proof": "presented_unverified"}),
+            json!({"auth_scheme": "bearer", "proof": "mtls_bound"}),
+            json!({"auth_scheme": "bearer", "proof": "bound_downgraded"}),
+            json!({"auth_scheme": "bearer", "proof": "bound_downgraded"}),
+        ],
+    );
 }
 
 #[test]
 fn aws_says_why_it_refused() {
     let refused = |kind: &str, status: u16| aws(json!({"requestId": format!("r-{kind}-{status}"), "error.responseType": kind, "status": status}));
     let table = [
-        ("UNAUTHORIZED", 401, "unauthenticated"), ("MISSING_AUTHENTICATION_TOKEN", 403, "unauthenticated"), ("INVALID_API_KEY", 403, "invalid_credential"),
-        ("EXPIRED_TOKEN", 403, "expired_credential"), ("ACCESS_DENIED", 403, "insufficient_scope"), ("THROTTLED", 429, "rate_limited"),
-        ("QUOTA_EXCEEDED", 429, "rate_limited"), ("WAF_FILTERED", 403, "request_blocked"),
+        ("UNAUTHORIZED", 401, "unauthenticated"),
+        ("MISSING_AUTHENTICATION_TOKEN", 403, "unauthenticated"),
+        ("INVALID_API_KEY", 403, "invalid_credential"),
+        ("EXPIRED_TOKEN", 403, "expired_credential"),
+        ("ACCESS_DENIED", 403, "insufficient_scope"),
+        ("THROTTLED", 429, "rate_limited"),
+        ("QUOTA_EXCEEDED", 429, "rate_limited"),
+        ("WAF_FILTERED", 403, "request_blocked"),
     ];
     let mut records: Vec<Value> = table.iter().map(|(kind, status, _)| refused(kind, *status)).collect();
     let mut expected: Vec<Value> = table.iter().map(|(_, _, violation)| json!({"decision": "blocked", "violation": violation})).collect();
@@ -489,17 +546,32 @@ fn okta(event_type: &str, more: Value) -> Value {
 #[test]
 fn okta_event_types_become_actions() {
     let table = [
-        ("app.oauth2.as.token.grant.access_token", "token_issued", Some("access_token")), ("app.oauth2.token.grant.refresh_token", "token_issued", Some("refresh_token")),
-        ("app.oauth2.as.token.revoke", "token_revoked", None), ("app.oauth2.as.consent.grant", "scope_granted", None), ("app.oauth2.as.consent.revoke", "scope_revoked", None),
-        ("app.oauth2.as.consent.revoke.implicit.as", "scope_revoked", None), ("system.api_token.create", "credential_issued", Some("api_key")),
-        ("system.api_token.revoke", "credential_revoked", Some("api_key")), ("app.oauth2.credentials.lifecycle.create", "credential_issued", Some("client_secret")),
-        ("app.oauth2.credentials.lifecycle.activate", "other", Some("client_secret")), ("app.oauth2.credentials.lifecycle.deactivate", "credential_contained", Some("client_secret")),
-        ("app.oauth2.credentials.lifecycle.delete", "credential_revoked", Some("client_secret")), ("app.oauth2.as.key.rollover", "credential_rotated", None),
-        ("app.oauth2.client.lifecycle.create", "identity_created", None), ("app.oauth2.client.lifecycle.deactivate", "identity_disabled", None),
-        ("app.oauth2.client.lifecycle.activate", "identity_enabled", None), ("app.oauth2.client.lifecycle.delete", "identity_deleted", None),
-        ("user.lifecycle.deactivate", "identity_disabled", None), ("user.lifecycle.suspend", "identity_disabled", None), ("user.lifecycle.delete.initiated", "identity_deleted", None),
-        ("user.lifecycle.delete.completed", "identity_deleted", None), ("app.oauth2.as.token.detect_reuse", "credential_exposed", None), ("security.threat.detected", "credential_exposed", None),
-        ("user.account.report_suspicious_activity_by_enduser", "credential_exposed", None), ("app.oauth2.invalid_client_credentials", "access_denied", None), ("user.session.start", "other", None),
+        ("app.oauth2.as.token.grant.access_token", "token_issued", Some("access_token")),
+        ("app.oauth2.token.grant.refresh_token", "token_issued", Some("refresh_token")),
+        ("app.oauth2.as.token.revoke", "token_revoked", None),
+        ("app.oauth2.as.consent.grant", "scope_granted", None),
+        ("app.oauth2.as.consent.revoke", "scope_revoked", None),
+        ("app.oauth2.as.consent.revoke.implicit.as", "scope_revoked", None),
+        ("system.api_token.create", "credential_issued", Some("api_key")),
+        ("system.api_token.revoke", "credential_revoked", Some("api_key")),
+        ("app.oauth2.credentials.lifecycle.create", "credential_issued", Some("client_secret")),
+        ("app.oauth2.credentials.lifecycle.activate", "other", Some("client_secret")),
+        ("app.oauth2.credentials.lifecycle.deactivate", "credential_contained", Some("client_secret")),
+        ("app.oauth2.credentials.lifecycle.delete", "credential_revoked", Some("client_secret")),
+        ("app.oauth2.as.key.rollover", "credential_rotated", None),
+        ("app.oauth2.client.lifecycle.create", "identity_created", None),
+        ("app.oauth2.client.lifecycle.deactivate", "identity_disabled", None),
+        ("app.oauth2.client.lifecycle.activate", "identity_enabled", None),
+        ("app.oauth2.client.lifecycle.delete", "identity_deleted", None),
+        ("user.lifecycle.deactivate", "identity_disabled", None),
+        ("user.lifecycle.suspend", "identity_disabled", None),
+        ("user.lifecycle.delete.initiated", "identity_deleted", None),
+        ("user.lifecycle.delete.completed", "identity_deleted", None),
+        ("app.oauth2.as.token.detect_reuse", "credential_exposed", None),
+        ("security.threat.detected", "credential_exposed", None),
+        ("user.account.report_suspicious_activity_by_enduser", "credential_exposed", None),
+        ("app.oauth2.invalid_client_credentials", "access_denied", None),
+        ("user.session.start", "other", None),
     ];
     let events: Vec<Value> = table.iter().map(|(event_type, _, _)| okta(event_type, json!({}))).collect();
     let sources = Sources::new().file("in/okta.ndjson", lines(events));
@@ -518,38 +590,64 @@ fn okta_names_clients_tokens_and_expiry() {
     let expires = json!({"expires": "2026-05-04T10:00:00.000Z"});
     let token = |kind: &str, id: &str| json!({"type": kind, "id": id, "detailEntry": expires});
     let events = [
-        okta("app.oauth2.as.token.grant.access_token", json!({"target": [token("access_token", "AT.one")], "debugContext": {"debugData": {"grantedScopes": "b a", "dpopBound": "true"}}})),
-        okta("app.oauth2.as.token.grant.access_token", json!({"target": [token("access_token", "oar-two")], "debugContext": {"debugData": {"requestedScopes": "c"}}})),
+        okta(
+            "app.oauth2.as.token.grant.access_token",
+            json!({"target": [token("access_token", "AT.one")], "debugContext": {"debugData": {"grantedScopes": "b a", "dpopBound": "true"}}}),
+        ),
+        okta(
+            "app.oauth2.as.token.grant.access_token",
+            json!({"target": [token("access_token", "oar-two")], "debugContext": {"debugData": {"requestedScopes": "c"}}}),
+        ),
         okta("app.oauth2.as.token.grant.refresh_token", json!({"target": [token("access_token", "AT.three"), token("refresh_token", "oar3")]})),
-        okta("app.oauth2.as.token.grant.access_token", json!({"actor": {"type": "User", "id": "00u1", "alternateId": "a@acme"}, "target": [token("access_token", "AT.four")], "outcome": {"result": "FAILURE"}})),
-        okta("app.oauth2.credentials.lifecycle.delete", json!({"actor": {"type": "SystemPrincipal", "id": "sys"}, "target": [{"type": "PublicClientApp", "id": "0oa2", "alternateId": "mailer"}, {"type": "client_secret", "id": "ocs1"}]})),
-        okta("app.oauth2.client.lifecycle.delete", json!({"actor": {"type": "User", "id": "00u1", "alternateId": "a@acme"}, "target": [{"type": "PublicClientApp", "id": "0oa2", "alternateId": "mailer"}]})),
+        okta(
+            "app.oauth2.as.token.grant.access_token",
+            json!({"actor": {"type": "User", "id": "00u1", "alternateId": "a@acme"}, "target": [token("access_token", "AT.four")], "outcome": {"result": "FAILURE"}}),
+        ),
+        okta(
+            "app.oauth2.credentials.lifecycle.delete",
+            json!({"actor": {"type": "SystemPrincipal", "id": "sys"}, "target": [{"type": "PublicClientApp", "id": "0oa2", "alternateId": "mailer"}, {"type": "client_secret", "id": "ocs1"}]}),
+        ),
+        okta(
+            "app.oauth2.client.lifecycle.delete",
+            json!({"actor": {"type": "User", "id": "00u1", "alternateId": "a@acme"}, "target": [{"type": "PublicClientApp", "id": "0oa2", "alternateId": "mailer"}]}),
+        ),
     ];
-    check(&[("okta.ndjson", lines(events))], "identity_events", &[
-        json!({"identity": "shop", "credential": "jti:AT.one", "credential_kind": "access_token", "scopes": ["a", "b"], "bound": "dpop", "issued_at": "2026-05-04T09:00:00Z", "expires_at": "2026-05-04T10:00:00Z", "is_automatic": false}),
-        json!({"credential": "okta:oar-two", "scopes": ["c"], "bound": null}),
-        json!({"credential": "okta:oar3", "credential_kind": "refresh_token", "expires_at": "2026-05-04T10:00:00Z"}),
-        json!({"identity": "client-id", "outcome": "failure", "credential": "jti:AT.four"}),
-        json!({"identity": "mailer", "credential": "okta:ocs1", "action": "credential_revoked", "is_automatic": true}),
-        json!({"identity": "mailer", "action": "identity_deleted"}),
-    ]);
+    check(
+        &[("okta.ndjson", lines(events))],
+        "identity_events",
+        &[
+            json!({"identity": "shop", "credential": "jti:AT.one", "credential_kind": "access_token", "scopes": ["a", "b"], "bound": "dpop", "issued_at": "2026-05-04T09:00:00Z", "expires_at": "2026-05-04T10:00:00Z", "is_automatic": false}),
+            json!({"credential": "okta:oar-two", "scopes": ["c"], "bound": null}),
+            json!({"credential": "okta:oar3", "credential_kind": "refresh_token", "expires_at": "2026-05-04T10:00:00Z"}),
+            json!({"identity": "client-id", "outcome": "failure", "credential": "jti:AT.four"}),
+            json!({"identity": "mailer", "credential": "okta:ocs1", "action": "credential_revoked", "is_automatic": true}),
+            json!({"identity": "mailer", "action": "identity_deleted"}),
+        ],
+    );
 }
 
 /// An API token belongs to the user who made it, whoever revokes it; a consent names one scope per target.
 #[test]
 fn okta_api_tokens_and_consents() {
     let user = |name: &str| json!({"actor": {"type": "User", "id": "00u", "alternateId": name}, "target": [{"type": "Token", "id": "00T1"}]});
-    let consent = okta("app.oauth2.as.consent.grant", json!({
-        "actor": {"type": "User", "id": "00u", "alternateId": "b@acme"},
-        "target": [{"type": "ConsentGrant", "displayName": "orders.read", "detailEntry": {"publicclientapp": "0oa9"}}, {"type": "Scope", "displayName": "notes.write"}],
-    }));
+    let consent = okta(
+        "app.oauth2.as.consent.grant",
+        json!({
+            "actor": {"type": "User", "id": "00u", "alternateId": "b@acme"},
+            "target": [{"type": "ConsentGrant", "displayName": "orders.read", "detailEntry": {"publicclientapp": "0oa9"}}, {"type": "Scope", "displayName": "notes.write"}],
+        }),
+    );
     let mut revoked = okta("system.api_token.revoke", user("admin@acme"));
     revoked["published"] = json!("2026-05-05T09:00:00.000Z");
-    check(&[("okta.ndjson", lines([okta("system.api_token.create", user("a@acme")), consent, revoked]))], "identity_events", &[
-        json!({"identity": "a@acme", "credential": "okta:00T1", "action": "credential_issued", "credential_kind": "api_key", "expires_at": null}),
-        json!({"identity": "0oa9", "action": "scope_granted", "scopes": ["notes.write", "orders.read"]}),
-        json!({"identity": "a@acme", "credential": "okta:00T1", "action": "credential_revoked"}),
-    ]);
+    check(
+        &[("okta.ndjson", lines([okta("system.api_token.create", user("a@acme")), consent, revoked]))],
+        "identity_events",
+        &[
+            json!({"identity": "a@acme", "credential": "okta:00T1", "action": "credential_issued", "credential_kind": "api_key", "expires_at": null}),
+            json!({"identity": "0oa9", "action": "scope_granted", "scopes": ["notes.write", "orders.read"]}),
+            json!({"identity": "a@acme", "credential": "okta:00T1", "action": "credential_revoked"}),
+        ],
+    );
 }
 
 #[test]
@@ -575,17 +673,31 @@ fn github(action: &str, more: Value) -> Value {
 #[test]
 fn github_actions_and_who_they_are_about() {
     let table = [
-        ("personal_access_token.create", "credential_issued", "octo"), ("personal_access_token.access_granted", "credential_issued", "octo"),
-        ("public_key.create", "credential_issued", "octo"), ("oauth_access.create", "token_issued", "octo"), ("oauth_authorization.create", "token_issued", "octo"),
-        ("personal_access_token.credential_regenerated", "credential_rotated", "octo"), ("oauth_access.regenerate", "credential_rotated", "octo"),
-        ("oauth_application.reset_secret", "credential_rotated", "the-app"), ("oauth_application.generate_client_secret", "credential_issued", "the-app"),
-        ("integration_installation.create", "credential_issued", "the-app"), ("personal_access_token.access_revoked", "credential_revoked", "octo"),
-        ("personal_access_token.destroy", "credential_revoked", "octo"), ("personal_access_token.credential_revoked", "credential_revoked", "octo"),
-        ("oauth_access.destroy", "credential_revoked", "octo"), ("public_key.delete", "credential_revoked", "octo"), ("org_credential_authorization.revoke", "credential_revoked", "octo"),
-        ("oauth_application.revoke_tokens", "credential_revoked", "the-app"), ("integration.revoke_all_tokens", "credential_revoked", "the-app"),
-        ("integration.remove_client_secret", "credential_revoked", "the-app"), ("oauth_application.destroy", "identity_deleted", "the-app"),
-        ("integration_installation.destroy", "identity_deleted", "the-app"), ("integration.suspend", "identity_disabled", "the-app"),
-        ("integration_installation.suspend", "identity_disabled", "the-app"), ("personal_access_token.request_denied", "access_denied", "octo"), ("repo.create", "other", "octo"),
+        ("personal_access_token.create", "credential_issued", "octo"),
+        ("personal_access_token.access_granted", "credential_issued", "octo"),
+        ("public_key.create", "credential_issued", "octo"),
+        ("oauth_access.create", "token_issued", "octo"),
+        ("oauth_authorization.create", "token_issued", "octo"),
+        ("personal_access_token.credential_regenerated", "credential_rotated", "octo"),
+        ("oauth_access.regenerate", "credential_rotated", "octo"),
+        ("oauth_application.reset_secret", "credential_rotated", "the-app"),
+        ("oauth_application.generate_client_secret", "credential_issued", "the-app"),
+        ("integration_installation.create", "credential_issued", "the-app"),
+        ("personal_access_token.access_revoked", "credential_revoked", "octo"),
+        ("personal_access_token.destroy", "credential_revoked", "octo"),
+        ("personal_access_token.credential_revoked", "credential_revoked", "octo"),
+        ("oauth_access.destroy", "credential_revoked", "octo"),
+        ("public_key.delete", "credential_revoked", "octo"),
+        ("org_credential_authorization.revoke", "credential_revoked", "octo"),
+        ("oauth_application.revoke_tokens", "credential_revoked", "the-app"),
+        ("integration.revoke_all_tokens", "credential_revoked", "the-app"),
+        ("integration.remove_client_secret", "credential_revoked", "the-app"),
+        ("oauth_application.destroy", "identity_deleted", "the-app"),
+        ("integration_installation.destroy", "identity_deleted", "the-app"),
+        ("integration.suspend", "identity_disabled", "the-app"),
+        ("integration_installation.suspend", "identity_disabled", "the-app"),
+        ("personal_access_token.request_denied", "access_denied", "octo"),
+        ("repo.create", "other", "octo"),
     ];
     let events: Vec<Value> = table.iter().map(|(action, _, _)| github(action, json!({"integration": "the-app"}))).collect();
     let sources = Sources::new().file("in/audit.ndjson", lines(events));
@@ -613,30 +725,41 @@ fn github_tokens_are_known_by_their_digest() {
         github("git.clone", json!({"hashed_token": hashed, "actor": "dependabot[bot]", "actor_is_bot": true, "user": "anna"})),
         github("git.clone", json!({})),
     ];
-    check(&[("audit.ndjson", lines(events))], "identity_events", &[
-        json!({"credential": reference, "credential_kind": "personal_access_token", "scopes": ["read:org", "repo"], "issued_at": "2026-05-04T09:00:00Z"}),
-        json!({"credential": "oauth:77", "credential_kind": null}),
-        json!({"credential": "token:id:88"}),
-        json!({"credential": "key:SHA256:abc", "issued_at": "2026-05-04T09:00:00Z"}),
-        json!({"action": "credential_exposed", "credential": null}),
-        json!({"is_automatic": true, "credential": reference}),
-        json!({"action": "credential_used", "identity": "anna", "credential": reference}),
-        json!({"action": "other", "identity": "octo"}),
-    ]);
+    check(
+        &[("audit.ndjson", lines(events))],
+        "identity_events",
+        &[
+            json!({"credential": reference, "credential_kind": "personal_access_token", "scopes": ["read:org", "repo"], "issued_at": "2026-05-04T09:00:00Z"}),
+            json!({"credential": "oauth:77", "credential_kind": null}),
+            json!({"credential": "token:id:88"}),
+            json!({"credential": "key:SHA256:abc", "issued_at": "2026-05-04T09:00:00Z"}),
+            json!({"action": "credential_exposed", "credential": null}),
+            json!({"is_automatic": true, "credential": reference}),
+            json!({"action": "credential_used", "identity": "anna", "credential": reference}),
+            json!({"action": "other", "identity": "octo"}),
+        ],
+    );
 }
 
 /// `api.request` is a use of its token and a call.
 #[test]
 fn github_api_requests_are_calls_as_well() {
     let hashed = STANDARD.encode(Sha256::digest("t"));
-    let request = |status: u16| github("api.request", json!({"hashed_token": hashed, "route": "/repos/:owner/:repo", "request_method": "GET", "status_code": status, "token_scopes": "repo"}));
+    let request = |status: u16| {
+        github(
+            "api.request",
+            json!({"hashed_token": hashed, "route": "/repos/:owner/:repo", "request_method": "GET", "status_code": status, "token_scopes": "repo"}),
+        )
+    };
     let files = [("audit.ndjson", lines([request(200), request(404), request(401)]))];
     let uses = |outcome: &str| json!({"action": "credential_used", "outcome": outcome});
     check(&files, "identity_events", &[uses("success"), uses("failure"), uses("failure")]);
-    let call = |status: u16, decision: &str| json!({
-        "api": "api.github.com", "route": "/repos/:owner/:repo", "method": "GET", "status": status, "auth_scheme": "bearer", "proof": "none", "decision": decision,
-        "identity": "octo", "scopes": ["repo"], "credential": format!("token:sha256:{}", hex(&Sha256::digest("t"))),
-    });
+    let call = |status: u16, decision: &str| {
+        json!({
+            "api": "api.github.com", "route": "/repos/:owner/:repo", "method": "GET", "status": status, "auth_scheme": "bearer", "proof": "none", "decision": decision,
+            "identity": "octo", "scopes": ["repo"], "credential": format!("token:sha256:{}", hex(&Sha256::digest("t"))),
+        })
+    };
     check(&files, "requests", &[call(200, "allowed"), call(404, "allowed"), call(401, "blocked")]);
 }
 
@@ -674,9 +797,11 @@ fn jira_fields_and_labelled_lines() {
         row
     };
     let issues = [jira("SEC-1", json!({"description": description})), jira("SEC-2", json!({"created": "2026-05-05T09:00:00Z", "description": document}))];
-    check(&[("jira.ndjson", lines(issues))], "revocation_tickets", &[
-        with("key:ak7"), with(&digest_of(secret)), json!({"ticket": "SEC-2", "credential": "jti:AT.1", "detected_at": "2026-05-04T06:00:00Z"}),
-    ]);
+    check(
+        &[("jira.ndjson", lines(issues))],
+        "revocation_tickets",
+        &[with("key:ak7"), with(&digest_of(secret)), json!({"ticket": "SEC-2", "credential": "jti:AT.1", "detected_at": "2026-05-04T06:00:00Z"})],
+    );
 }
 
 #[test]
@@ -684,17 +809,33 @@ fn jira_finds_revocation_tickets_and_false_positives() {
     let done = |resolution: &str| json!({"status": {"name": "Done", "statusCategory": {"key": "done"}}, "resolution": {"name": resolution}, "resolutiondate": "2026-05-06T09:00:00Z"});
     let unlabelled = |key: &str, summary: &str| jira(key, json!({"labels": ["platform"], "summary": summary}));
     let issues = [
-        jira("SEC-1", done("False Positive")), jira("SEC-2", done("Done")), jira("SEC-3", done("Duplicate")), jira("SEC-4", done("Won't Do")),
-        unlabelled("SEC-5", "Upgrade Kong"), unlabelled("SEC-6", "Revoke the key of the old job"), unlabelled("SEC-7", "Secret LEAKED in a build log"),
+        jira("SEC-1", done("False Positive")),
+        jira("SEC-2", done("Done")),
+        jira("SEC-3", done("Duplicate")),
+        jira("SEC-4", done("Won't Do")),
+        unlabelled("SEC-5", "Upgrade Kong"),
+        unlabelled("SEC-6", "Revoke the key of the old job"),
+        unlabelled("SEC-7", "Secret LEAKED in a build log"),
         jira("SEC-8", json!({"labels": ["compromised-credential"]})),
     ];
     let sources = Sources::new().file("in/search.json", json!({"issues": issues, "total": 8}).to_string());
     let reading = sources.read();
-    let rows: Vec<(&str, bool, bool)> =
-        reading.rows["revocation_tickets"].iter().map(|row| (row["ticket"].as_str().unwrap(), row["is_false_positive"].as_bool().unwrap(), row["is_open"].as_bool().unwrap())).collect();
-    assert_eq!(rows, [
-        ("SEC-1", true, false), ("SEC-2", false, false), ("SEC-3", true, false), ("SEC-4", true, false), ("SEC-6", false, true), ("SEC-7", false, true), ("SEC-8", false, true),
-    ]);
+    let rows: Vec<(&str, bool, bool)> = reading.rows["revocation_tickets"]
+        .iter()
+        .map(|row| (row["ticket"].as_str().unwrap(), row["is_false_positive"].as_bool().unwrap(), row["is_open"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("SEC-1", true, false),
+            ("SEC-2", false, false),
+            ("SEC-3", true, false),
+            ("SEC-4", true, false),
+            ("SEC-6", false, true),
+            ("SEC-7", false, true),
+            ("SEC-8", false, true),
+        ]
+    );
     assert_eq!(reading.ledger_of("search.json").skipped, 1, "an issue that is no revocation ticket is of no interest");
 }
 
@@ -707,7 +848,11 @@ fn jira_revoked_at_comes_from_the_history() {
         moved("2026-05-07T09:00:00.000+0000", "status", "Revoked"), moved("2026-05-05T09:00:00.000+0000", "status", "Credential revoked"),
         moved("2026-05-08T09:00:00.000+0000", "Flag", "Revoked"), moved("2026-05-09T09:00:00.000+0000", "status", "Done"),
     ]});
-    check(&[("jira.ndjson", lines([issue.clone()]))], "revocation_tickets", &[json!({"revoked_at": "2026-05-07T09:00:00Z", "revoked_from_history": 1, "status_is_revoked": 1})]);
+    check(
+        &[("jira.ndjson", lines([issue.clone()]))],
+        "revocation_tickets",
+        &[json!({"revoked_at": "2026-05-07T09:00:00Z", "revoked_from_history": 1, "status_is_revoked": 1})],
+    );
     let config = ("credlens.toml", "[tickets]\nrevoked_statuses = [\"Done\"]\n".to_string());
     check(&[config, ("jira.ndjson", lines([issue]))], "revocation_tickets", &[json!({"revoked_at": "2026-05-09T09:00:00Z", "status_is_revoked": 0})]);
 }
@@ -737,18 +882,26 @@ fn github_secret_scanning_alerts() {
         alert
     };
     let alerts = json!([
-        alert(1, json!({"resolution": "revoked"})), alert(2, json!({"resolution": "false_positive"})), alert(3, json!({"resolution": "used_in_tests"})),
-        alert(4, json!({"resolution": "wont_fix"})), alert(5, json!({"state": "open", "resolved_at": null})), alert(6, json!({"secret": "****", "resolution": "revoked"})),
+        alert(1, json!({"resolution": "revoked"})),
+        alert(2, json!({"resolution": "false_positive"})),
+        alert(3, json!({"resolution": "used_in_tests"})),
+        alert(4, json!({"resolution": "wont_fix"})),
+        alert(5, json!({"state": "open", "resolved_at": null})),
+        alert(6, json!({"secret": "****", "resolution": "revoked"})),
     ]);
     let reference = digest_of(secret);
-    check(&[("alerts.json", alerts.to_string())], "revocation_tickets", &[
-        json!({"ticket": "acme/web#1", "tracker": "github_secret_scanning", "credential": reference, "detected_at": "2026-05-04T09:00:00Z", "revoked_at": "2026-05-04T12:00:00Z", "closed_at": "2026-05-04T12:00:00Z", "is_open": false, "is_false_positive": false, "severity": null}),
-        json!({"ticket": "acme/web#2", "is_false_positive": true, "revoked_at": null}),
-        json!({"ticket": "acme/web#3", "is_false_positive": true, "revoked_at": null}),
-        json!({"ticket": "acme/web#4", "is_false_positive": false, "revoked_at": null, "is_open": false}),
-        json!({"ticket": "acme/web#5", "is_open": true, "revoked_at": null}),
-        json!({"ticket": "acme/web#6", "credential": null, "revoked_at": "2026-05-04T12:00:00Z"}),
-    ]);
+    check(
+        &[("alerts.json", alerts.to_string())],
+        "revocation_tickets",
+        &[
+            json!({"ticket": "acme/web#1", "tracker": "github_secret_scanning", "credential": reference, "detected_at": "2026-05-04T09:00:00Z", "revoked_at": "2026-05-04T12:00:00Z", "closed_at": "2026-05-04T12:00:00Z", "is_open": false, "is_false_positive": false, "severity": null}),
+            json!({"ticket": "acme/web#2", "is_false_positive": true, "revoked_at": null}),
+            json!({"ticket": "acme/web#3", "is_false_positive": true, "revoked_at": null}),
+            json!({"ticket": "acme/web#4", "is_false_positive": false, "revoked_at": null, "is_open": false}),
+            json!({"ticket": "acme/web#5", "is_open": true, "revoked_at": null}),
+            json!({"ticket": "acme/web#6", "credential": null, "revoked_at": "2026-05-04T12:00:00Z"}),
+        ],
+    );
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -758,7 +911,10 @@ fn github_secret_scanning_alerts() {
 #[test]
 fn inventories_take_columns_in_any_order_and_case() {
     let sources = Sources::new()
-        .file("in/identities.csv", "Owner,IDENTITY,Aliases,Kind,Criticality,Created_At,Cost centre\nanna,svc-shop,a|b|,Workload,HIGH,2026-01-01T00:00:00Z,77\n,svc-mail,-,,,,\n")
+        .file(
+            "in/identities.csv",
+            "Owner,IDENTITY,Aliases,Kind,Criticality,Created_At,Cost centre\nanna,svc-shop,a|b|,Workload,HIGH,2026-01-01T00:00:00Z,77\n,svc-mail,-,,,,\n",
+        )
         .file("in/apis.csv", "api,is_external,declared_proof,criticality\norders,yes,Required,Critical\nnotes,false,,\n")
         .file("in/grants.csv", "identity,scope,api,granted_at,removed_at\nsvc-shop,orders.read,,2026-01-01,\na,orders.write,orders,2026-01-01,2026-02-01\n");
     let reading = sources.read();

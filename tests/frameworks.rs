@@ -52,10 +52,19 @@ fn the_list_is_whole_and_says_where_it_comes_from() {
 fn ids_that_older_texts_confuse_have_their_own_titles() {
     let titles = titles();
     for (id, title) in [
-        ("NHI1:2025", "Improper Offboarding"), ("NHI2:2025", "Secret Leakage"), ("NHI3:2025", "Vulnerable Third-Party NHI"),
-        ("NHI4:2025", "Insecure Authentication"), ("NHI5:2025", "Overprivileged NHI"), ("NHI6:2025", "Insecure Cloud Deployment Configurations"),
-        ("NHI7:2025", "Long-Lived Secrets"), ("NHI8:2025", "Environment Isolation"), ("NHI9:2025", "NHI Reuse"), ("NHI10:2025", "Human Use of NHI"),
-        ("API2:2023", "Broken Authentication"), ("API5:2023", "Broken Function Level Authorization"), ("API8:2023", "Security Misconfiguration"),
+        ("NHI1:2025", "Improper Offboarding"),
+        ("NHI2:2025", "Secret Leakage"),
+        ("NHI3:2025", "Vulnerable Third-Party NHI"),
+        ("NHI4:2025", "Insecure Authentication"),
+        ("NHI5:2025", "Overprivileged NHI"),
+        ("NHI6:2025", "Insecure Cloud Deployment Configurations"),
+        ("NHI7:2025", "Long-Lived Secrets"),
+        ("NHI8:2025", "Environment Isolation"),
+        ("NHI9:2025", "NHI Reuse"),
+        ("NHI10:2025", "Human Use of NHI"),
+        ("API2:2023", "Broken Authentication"),
+        ("API5:2023", "Broken Function Level Authorization"),
+        ("API8:2023", "Security Misconfiguration"),
     ] {
         assert_eq!(titles[id], title, "{id}");
     }
@@ -85,7 +94,23 @@ fn each_family_names_what_the_contract_maps_it_to() {
         ("SP", &["NHI5:2025", "API5:2023", "PR.AA-05", "GOVERN 1.6"]),
         ("RV", &["NHI1:2025", "NHI2:2025", "RS.MI-01", "RS.MI-02", "PR.AA-01", "RS.AN-08", "MANAGE 2.4", "MANAGE 4.3"]),
         ("ID", &["NHI1:2025", "ID.AM-02", "ID.AM-08", "GV.RR-02", "GOVERN 1.6", "GOVERN 1.7", "GOVERN 2.1"]),
-        ("RT", &["NHI4:2025", "NHI5:2025", "API2:2023", "API5:2023", "API8:2023", "PR.AA-05", "DE.CM-01", "DE.CM-03", "DE.CM-09", "DE.AE-03", "MEASURE 2.4", "MANAGE 4.1"]),
+        (
+            "RT",
+            &[
+                "NHI4:2025",
+                "NHI5:2025",
+                "API2:2023",
+                "API5:2023",
+                "API8:2023",
+                "PR.AA-05",
+                "DE.CM-01",
+                "DE.CM-03",
+                "DE.CM-09",
+                "DE.AE-03",
+                "MEASURE 2.4",
+                "MANAGE 4.1",
+            ],
+        ),
         ("EX", &["NHI3:2025", "ID.RA-06", "ID.RA-07", "MANAGE 1.4"]),
     ];
     let definitions = Catalog::new(&[]).expect("the catalog").definitions();

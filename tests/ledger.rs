@@ -153,11 +153,17 @@ fn unknown_and_unreadable_files_are_told_and_the_run_goes_on() {
         assert_eq!(told, !why.is_empty(), "{file}: {}", finished.stderr);
     }
     let manifest: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("run.json")).expect("run.json")).expect("JSON");
-    let states: Vec<(String, bool, u64)> = manifest["files"].as_array().expect("files").iter()
+    let states: Vec<(String, bool, u64)> = manifest["files"]
+        .as_array()
+        .expect("files")
+        .iter()
         .map(|file| (file["file"].as_str().unwrap().to_string(), file["format"].is_null(), file["records"].as_u64().unwrap()))
         .collect();
     let file = |name: &str, is_unknown: bool, records: u64| (format!("in/{name}"), is_unknown, records);
-    assert_eq!(states, [file("broken.gz", true, 0), file("empty.log", true, 0), file("good.ndjson", false, 1), file("notes.txt", true, 0), file("other.json", true, 0)]);
+    assert_eq!(
+        states,
+        [file("broken.gz", true, 0), file("empty.log", true, 0), file("good.ndjson", false, 1), file("notes.txt", true, 0), file("other.json", true, 0)]
+    );
 }
 
 /// Larger than a chunk, so that records cross the edges of chunks and workers share the file.

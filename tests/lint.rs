@@ -124,9 +124,17 @@ impl Lint<'_> {
             }
         };
         let extras = [
-            select.top.is_some(), select.into.is_some(), !select.lateral_views.is_empty(), select.prewhere.is_some(), !select.connect_by.is_empty(),
-            !select.cluster_by.is_empty(), !select.distribute_by.is_empty(), !select.sort_by.is_empty(), !select.named_window.is_empty(),
-            select.qualify.is_some(), matches!(select.distinct, Some(Distinct::On(_))),
+            select.top.is_some(),
+            select.into.is_some(),
+            !select.lateral_views.is_empty(),
+            select.prewhere.is_some(),
+            !select.connect_by.is_empty(),
+            !select.cluster_by.is_empty(),
+            !select.distribute_by.is_empty(),
+            !select.sort_by.is_empty(),
+            !select.named_window.is_empty(),
+            select.qualify.is_some(),
+            matches!(select.distinct, Some(Distinct::On(_))),
         ];
         if extras.contains(&true) {
             self.tell("Q2 no QUALIFY, DISTINCT ON or other clause", select);
@@ -208,7 +216,9 @@ impl Lint<'_> {
                 _ => self.tell("L2 plain literals only", expr),
             },
             Expr::Nested(inner) => self.expr(inner, place),
-            Expr::UnaryOp { op: UnaryOperator::Not | UnaryOperator::Minus, expr: inner } | Expr::IsNull(inner) | Expr::IsNotNull(inner) => self.expr(inner, Place::Plain),
+            Expr::UnaryOp { op: UnaryOperator::Not | UnaryOperator::Minus, expr: inner } | Expr::IsNull(inner) | Expr::IsNotNull(inner) => {
+                self.expr(inner, Place::Plain)
+            }
             Expr::BinaryOp { left, op, right } => {
                 self.operator(expr, left, op, right);
                 self.expr(left, Place::Plain);
@@ -216,7 +226,9 @@ impl Lint<'_> {
             }
             Expr::Between { expr: inner, low, high, .. } => [inner, low, high].into_iter().for_each(|part| self.expr(part, Place::Plain)),
             Expr::InList { expr: inner, list, .. } => std::iter::once(&**inner).chain(list).for_each(|part| self.expr(part, Place::Plain)),
-            Expr::Like { any: false, expr: inner, pattern, escape_char: None, .. } => [inner, pattern].into_iter().for_each(|part| self.expr(part, Place::Plain)),
+            Expr::Like { any: false, expr: inner, pattern, escape_char: None, .. } => {
+                [inner, pattern].into_iter().for_each(|part| self.expr(part, Place::Plain))
+            }
             Expr::Case { operand, conditions, else_result, .. } => {
                 let parts = conditions.iter().flat_map(|when| [&when.condition, &when.result]);
                 let parts: Vec<&Expr> = parts.chain(operand.as_deref()).chain(else_result.as_deref()).collect();
@@ -368,7 +380,9 @@ fn is_equalities_of_columns(expr: &Expr) -> bool {
 fn each_expr<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
     visit(expr);
     match expr {
-        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } | Expr::IsNull(inner) | Expr::IsNotNull(inner) | Expr::Cast { expr: inner, .. } => each_expr(inner, visit),
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } | Expr::IsNull(inner) | Expr::IsNotNull(inner) | Expr::Cast { expr: inner, .. } => {
+            each_expr(inner, visit)
+        }
         Expr::BinaryOp { left, right, .. } => [left, right].into_iter().for_each(|side| each_expr(side, visit)),
         Expr::Between { expr: inner, low, high, .. } => [inner, low, high].into_iter().for_each(|part| each_expr(part, visit)),
         Expr::InList { expr: inner, list, .. } => std::iter::once(&**inner).chain(list).for_each(|part| each_expr(part, visit)),
@@ -480,7 +494,10 @@ fn each_rule_tells_its_violation() {
         ("F2", "select cast(a as integer) as b from t order by b"),
         ("F1", "select try_cast(a as bigint) as b from t order by b"),
         ("F3", "select a || 'x' as b from t order by b"),
-        ("W1", "select lag(a, 1) over (order by b) as c, max(a) over (order by b desc nulls last rows between unbounded preceding and current row) as d from t order by c"),
+        (
+            "W1",
+            "select lag(a, 1) over (order by b) as c, max(a) over (order by b desc nulls last rows between unbounded preceding and current row) as d from t order by c",
+        ),
         ("W2", "select lag(a, 1) over (order by b, c desc nulls last) as d from t order by d"),
         ("W3", "select cast(sum(a) over (order by b) as bigint) as c from t order by c"),
         ("W3", "select cast(sum(a) over (order by b range between unbounded preceding and current row) as bigint) as c from t order by c"),

@@ -30,7 +30,9 @@ fn sample_of(folder: &Path) -> (PathBuf, Vec<Value>) {
     let samples: Vec<PathBuf> = files.filter(|path| name_of(path).starts_with("sample.")).collect();
     assert_eq!(samples.len(), 1, "{} holds {} samples", folder.display(), samples.len());
     let expected = fs::read_to_string(folder.join("expected.jsonl")).unwrap_or_else(|error| panic!("{}/expected.jsonl: {error}", folder.display()));
-    let line = |(number, line): (usize, &str)| serde_json::from_str(line).unwrap_or_else(|error| panic!("{}/expected.jsonl:{}: {error}", folder.display(), number + 1));
+    let line = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{}/expected.jsonl:{}: {error}", folder.display(), number + 1))
+    };
     (samples[0].clone(), expected.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(line).collect())
 }
 

@@ -27,7 +27,12 @@ fn python_with(module: &str) -> Option<String> {
 
 /// Runs a script of tests/peers and asserts that it found nothing to tell.
 fn run_script(python: &str, script: &str, arguments: &[&Path]) {
-    let output = Command::new(python).arg(project().join("tests/peers").join(script)).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").output().expect("Python starts");
+    let output = Command::new(python)
+        .arg(project().join("tests/peers").join(script))
+        .args(arguments)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("Python starts");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{script} tells:\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
     eprintln!("{script}: {}", told.lines().last().unwrap_or_default());
@@ -81,7 +86,12 @@ fn generate_estate(arguments: &[&str]) -> tempfile::TempDir {
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
     let generator = place.path().join("generator");
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
-    let built = Command::new(rustc).args(["--edition", "2024", "-A", "warnings", "-o"]).arg(&generator).arg(project().join("examples/estate.rs")).output().expect("rustc starts");
+    let built = Command::new(rustc)
+        .args(["--edition", "2024", "-A", "warnings", "-o"])
+        .arg(&generator)
+        .arg(project().join("examples/estate.rs"))
+        .output()
+        .expect("rustc starts");
     assert!(built.status.success(), "examples/estate.rs does not compile: {}", String::from_utf8_lossy(&built.stderr));
     let made = Command::new(&generator).arg(place.path().join("estate")).args(arguments).output().expect("the generator starts");
     assert!(made.status.success(), "the generator fails: {}", String::from_utf8_lossy(&made.stderr));

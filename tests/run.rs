@@ -123,14 +123,59 @@ fn json_on_stdout_is_the_summary_and_nothing_else() {
         keys.sort();
         keys
     };
-    assert_eq!(with(&summary), sorted(vec![
-        "schema_version", "tool_version", "title", "period", "grain", "period_start", "period_end", "previous_period", "as_of", "verdict", "metrics", "moved", "decisions",
-        "coverage", "exceptions", "responders", "method",
-    ]));
+    assert_eq!(
+        with(&summary),
+        sorted(vec![
+            "schema_version",
+            "tool_version",
+            "title",
+            "period",
+            "grain",
+            "period_start",
+            "period_end",
+            "previous_period",
+            "as_of",
+            "verdict",
+            "metrics",
+            "moved",
+            "decisions",
+            "coverage",
+            "exceptions",
+            "responders",
+            "method",
+        ])
+    );
     assert_eq!((&summary["schema_version"], &summary["period"], &summary["as_of"]), (&json!(1), &json!("2026-Q3"), &json!("2026-10-01T00:00:00Z")));
     let wanted = sorted(vec![
-        "id", "title", "is_headline", "unit", "direction", "status", "reason", "value", "numerator", "denominator", "ci_low", "ci_high", "n_insufficient_evidence", "flags", "target",
-        "judgement", "trend", "change", "previous", "history", "statistics", "segments", "offenders", "n_offenders", "formula", "fix", "effort", "frameworks", "reproduce",
+        "id",
+        "title",
+        "is_headline",
+        "unit",
+        "direction",
+        "status",
+        "reason",
+        "value",
+        "numerator",
+        "denominator",
+        "ci_low",
+        "ci_high",
+        "n_insufficient_evidence",
+        "flags",
+        "target",
+        "judgement",
+        "trend",
+        "change",
+        "previous",
+        "history",
+        "statistics",
+        "segments",
+        "offenders",
+        "n_offenders",
+        "formula",
+        "fix",
+        "effort",
+        "frameworks",
+        "reproduce",
     ]);
     let metrics = summary["metrics"].as_array().expect("metrics");
     assert_eq!(metrics.len(), 22, "every measure of metrics.md");
@@ -152,7 +197,14 @@ fn an_absent_input_is_not_measured_and_says_why() {
     let summary: Value = serde_json::from_str(&finished.stdout).expect("JSON");
     let metric = |id: &str| summary["metrics"].as_array().unwrap().iter().find(|metric| metric["id"] == id).unwrap_or_else(|| panic!("no {id}")).clone();
     // Calls alone: nothing is known of tickets, grants, exceptions, owners, declarations and tokens.
-    for (id, reason) in [("RV01", "no_tickets"), ("RV04", "no_tickets"), ("SP02", "no_grants"), ("EX01", "no_exceptions"), ("SC04", "no_declared_proof"), ("TK01", "no_identity_events")] {
+    for (id, reason) in [
+        ("RV01", "no_tickets"),
+        ("RV04", "no_tickets"),
+        ("SP02", "no_grants"),
+        ("EX01", "no_exceptions"),
+        ("SC04", "no_declared_proof"),
+        ("TK01", "no_identity_events"),
+    ] {
         let metric = metric(id);
         assert_eq!((&metric["status"], &metric["value"]), (&json!("not_measured"), &Value::Null), "{id}");
         let said = metric["reason"].as_str().unwrap_or("");
@@ -189,8 +241,14 @@ fn a_killed_run_leaves_the_earlier_folder_and_the_next_one_clears_up() {
     let out = sources.path().join("out");
     let before = files_under(&out);
     copy_folder(&project().join("sample-data/estate/gateway"), &sources.path().join("in/more"));
-    let mut child = command_in(sources.path(), &["run", "in", "--out", "out", "--period", "2026-Q2", "--no-progress"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    let begun = |out: &std::path::Path| folders_of(out).into_iter().filter(|folder| folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))).count();
+    let mut child = command_in(sources.path(), &["run", "in", "--out", "out", "--period", "2026-Q2", "--no-progress"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let begun = |out: &std::path::Path| {
+        folders_of(out).into_iter().filter(|folder| folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))).count()
+    };
     let start = Instant::now();
     while begun(&out) == 0 && start.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(5));
@@ -246,7 +304,11 @@ fn query_prints_a_runs_tables() {
     assert_eq!(lines.next(), Some("api,verdict"));
     assert_eq!(lines.clone().count(), 6, "SC01 of the estate in Q3 is 6/13:\n{csv}");
     assert!(lines.all(|line| line.ends_with(",constrained")));
-    let json_lines = query(&["select metric_id, numerator, denominator from metrics where metric_id = 'SC01' and statistic = 'value' and period = '2026-Q3' and segment = 'all'", "--format", "json"]);
+    let json_lines = query(&[
+        "select metric_id, numerator, denominator from metrics where metric_id = 'SC01' and statistic = 'value' and period = '2026-Q3' and segment = 'all'",
+        "--format",
+        "json",
+    ]);
     assert_eq!(serde_json::from_str::<Value>(json_lines.trim()).expect("one object"), json!({"metric_id": "SC01", "numerator": 6, "denominator": 13}));
     let again = query(&["metrics/SC01", "--format", "csv"]);
     assert!(again.lines().any(|line| line.starts_with("value,quarter,2026-Q3,all,all,0.4615")), "{again}");
@@ -266,7 +328,14 @@ fn list_and_explain_know_everything_that_there_is() {
     assert!(crate::support::embedded_packs().packs.iter().all(|pack| packs.contains(pack.id())), "{packs}");
     let frames = listed("frames").stdout;
     assert!(credlens::frame::schema::frames().keys().all(|frame| frames.contains(frame.as_str())), "{frames}");
-    for (id, words) in [("SC01", vec!["NHI4:2025", "constrained"]), ("sc01", vec!["SC01"]), ("kong", vec!["started_at"]), ("A012", vec!["rejects"]), ("apis", vec!["verdict"]), ("proof", vec!["requests.proof"])] {
+    for (id, words) in [
+        ("SC01", vec!["NHI4:2025", "constrained"]),
+        ("sc01", vec!["SC01"]),
+        ("kong", vec!["started_at"]),
+        ("A012", vec!["rejects"]),
+        ("apis", vec!["verdict"]),
+        ("proof", vec!["requests.proof"]),
+    ] {
         let page = run_in(here, &["explain", id]);
         assert_eq!(page.status, Some(0), "{id}: {}", page.stderr);
         assert!(words.iter().all(|word| page.stdout.contains(word)), "{id}: {}", page.stdout);
@@ -275,7 +344,13 @@ fn list_and_explain_know_everything_that_there_is() {
 
 #[test]
 fn help_version_completions_and_man_are_data_on_stdout() {
-    for (arguments, word) in [(vec!["--help"], "Exit status"), (vec!["run", "--help"], "--max-rejects"), (vec!["--version"], env!("CARGO_PKG_VERSION")), (vec!["completions", "bash"], "credlens"), (vec!["man"], ".TH")] {
+    for (arguments, word) in [
+        (vec!["--help"], "Exit status"),
+        (vec!["run", "--help"], "--max-rejects"),
+        (vec!["--version"], env!("CARGO_PKG_VERSION")),
+        (vec!["completions", "bash"], "credlens"),
+        (vec!["man"], ".TH"),
+    ] {
         let finished = run_in(project(), &arguments);
         assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         assert!(finished.stdout.contains(word), "{arguments:?}: {}", finished.stdout);

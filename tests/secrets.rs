@@ -56,7 +56,9 @@ fn sources(planted: &mut Planted) -> Sources {
     // Rejected records hold secrets too: one cut off, one without a time, one with an odd scheme.
     let cut = kong("k-9", "/orders".into(), json!({"authorization": format!("Bearer {}", planted.secret("cut record"))}));
     lines.push(cut[..cut.len() - 40].to_string());
-    lines.push(kong("k-10", "/orders".into(), json!({"authorization": format!("Bearer {}", planted.secret("rejected record"))})).replace("1777885200000", "\"soon\""));
+    lines.push(
+        kong("k-10", "/orders".into(), json!({"authorization": format!("Bearer {}", planted.secret("rejected record"))})).replace("1777885200000", "\"soon\""),
+    );
     let aws = json!({
         "requestId": "a-1", "requestTimeEpoch": "1777885200000", "apiName": "claims", "httpMethod": "GET", "resourcePath": "/claims", "status": "200", "identity.apiKeyId": "ak7",
         "identity.apiKey": planted.secret("AWS key"), "authorizer.claims.jti": "j-2", "authorizer.claims.client_id": "shop", "authorizationToken": planted.secret("AWS token"),

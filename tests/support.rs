@@ -218,7 +218,8 @@ pub fn read_frame(folder: &Path, frame: &str) -> Vec<Row> {
 /// A Parquet file's rows.
 pub fn read_parquet(path: &Path) -> Vec<Row> {
     let file = fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut rows = Vec::new();
     for batch in reader {
         let batch = batch.expect("a readable batch");

@@ -9,16 +9,16 @@ mod support;
 mod formats;
 mod packs;
 
+mod determinism;
 mod ledger;
 mod secrets;
-mod determinism;
 
 mod cases;
-mod lint;
 mod frameworks;
+mod lint;
 
 mod estate;
-mod run;
 mod readme;
+mod run;
 
 mod peers;

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// Measure API-security maturity from gateway logs, IdP events and revocation tickets. Works offline.
 #[derive(Debug, Parser)]
 #[command(name = "credlens", version, max_term_width = 100)]
-#[command(after_help = "Try it:\n  credlens run sample-data/estate     the bundled estate\n  credlens init                       a configuration for your own logs\n\nExit status: 0 done, 1 done but a gate failed, 2 not done")]
+#[command(
+    after_help = "Try it:\n  credlens run sample-data/estate     the bundled estate\n  credlens init                       a configuration for your own logs\n\nExit status: 0 done, 1 done but a gate failed, 2 not done"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -81,7 +83,9 @@ pub enum ListKind {
 
 /// `credlens run`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  credlens run sample-data/estate\n  credlens run 'gw/*.ndjson.zst' idp tickets --period 2026-Q2\n  credlens run logs --json | jq '.metrics[]'")]
+#[command(
+    after_help = "Examples:\n  credlens run sample-data/estate\n  credlens run 'gw/*.ndjson.zst' idp tickets --period 2026-Q2\n  credlens run logs --json | jq '.metrics[]'"
+)]
 pub struct RunArgs {
     /// Files, folders or globs to read
     #[arg(value_name = "PATHS")]
@@ -136,7 +140,9 @@ pub enum FailOn {
 
 /// `credlens check`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  credlens check sample-data/estate\n  credlens check --config credlens.toml\n\nExit status: 0 a run can start, 1 it would finish but a gate or the space fails, 2 it would not finish")]
+#[command(
+    after_help = "Examples:\n  credlens check sample-data/estate\n  credlens check --config credlens.toml\n\nExit status: 0 a run can start, 1 it would finish but a gate or the space fails, 2 it would not finish"
+)]
 pub struct CheckArgs {
     /// As of `run`: the same paths and flags are checked
     #[command(flatten)]
@@ -145,7 +151,9 @@ pub struct CheckArgs {
 
 /// `credlens diff`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  credlens diff out/2026-Q2 out/2026-Q3\n  credlens diff out/2026-Q2 out/2026-Q3 --json | jq '.verdicts'\n\nEach run is compared at its own headline period.")]
+#[command(
+    after_help = "Examples:\n  credlens diff out/2026-Q2 out/2026-Q3\n  credlens diff out/2026-Q2 out/2026-Q3 --json | jq '.verdicts'\n\nEach run is compared at its own headline period."
+)]
 pub struct DiffArgs {
     /// The earlier run folder
     pub a: PathBuf,
@@ -158,7 +166,9 @@ pub struct DiffArgs {
 
 /// `credlens init`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  credlens init\n  credlens init /srv/credlens && credlens run --config /srv/credlens/credlens.toml\n\nNothing that exists is overwritten.")]
+#[command(
+    after_help = "Examples:\n  credlens init\n  credlens init /srv/credlens && credlens run --config /srv/credlens/credlens.toml\n\nNothing that exists is overwritten."
+)]
 pub struct InitArgs {
     /// The folder; made if need be
     #[arg(default_value = ".")]
@@ -168,7 +178,9 @@ pub struct InitArgs {
 /// `credlens retro`.
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("key").required(true).multiple(false))]
-#[command(after_help = "Examples:\n  credlens retro --run out/2026-Q3 --ticket SEC-101\n  credlens retro --run out/2026-Q3 --credential key:ak7 --out incidents\n  credlens retro --run out/2026-Q3 --identity svc-billing\n\nWrites retro-KEY.md and retro-KEY.parquet (the timeline) and prints the path of the first.")]
+#[command(
+    after_help = "Examples:\n  credlens retro --run out/2026-Q3 --ticket SEC-101\n  credlens retro --run out/2026-Q3 --credential key:ak7 --out incidents\n  credlens retro --run out/2026-Q3 --identity svc-billing\n\nWrites retro-KEY.md and retro-KEY.parquet (the timeline) and prints the path of the first."
+)]
 pub struct RetroArgs {
     /// The run folder
     #[arg(long, value_name = "DIR")]

@@ -148,10 +148,9 @@ impl Config {
     pub fn load(named: Option<&Path>, paths: &[String]) -> Result<Config, Failure> {
         let found = match named {
             Some(path) => Some(path.to_path_buf()),
-            None => [PathBuf::from("credlens.toml")]
-                .into_iter()
-                .chain(paths.first().map(|path| Path::new(path).join("credlens.toml")))
-                .find(|path| path.is_file()),
+            None => {
+                [PathBuf::from("credlens.toml")].into_iter().chain(paths.first().map(|path| Path::new(path).join("credlens.toml"))).find(|path| path.is_file())
+            }
         };
         match found {
             None => Config::resolve(ConfigFile::default(), None, String::new()),
@@ -189,7 +188,8 @@ impl Config {
                 zones.insert(id.clone(), zone.parse().map_err(|_| bad("zone", format!("`{zone}` is no time zone, such as Europe/Paris")))?);
             }
         }
-        let read = |path: &PathBuf| std::fs::read_to_string(folder.join(path)).map_err(|error| Failure::io("A003", folder.join(path).display().to_string(), error));
+        let read =
+            |path: &PathBuf| std::fs::read_to_string(folder.join(path)).map_err(|error| Failure::io("A003", folder.join(path).display().to_string(), error));
         let packs = file.packs.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_, Failure>>()?;
         let key_file = file.privacy.hash_key_file.as_ref().map(|path| folder.join(path));
         let hash_key = key_file.map(|path| std::fs::read(&path).map_err(|error| Failure::io("A003", path.display().to_string(), error))).transpose()?;

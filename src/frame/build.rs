@@ -8,13 +8,13 @@ use crate::frame::requests::{NO_INSTANT, NO_STATUS, RequestStore, SCOPE_SEPARATO
 use crate::frame::schema::frames;
 use crate::frame::table::{Column, Table};
 use crate::frame::write::{FileMetadata, ParquetWriter, write_batch};
+use crate::record::decision::{Decision, Violation};
 use crate::record::identity_event::{Action, Outcome};
 use crate::record::proof::{AuthScheme, Bound, Proof};
 use crate::record::scope::ScopeGrammar;
 use crate::record::time::{MICROS_PER_DAY, day_of, year_month};
 use crate::source::library::Library;
 use crate::source::read::{Evidence, From};
-use crate::record::decision::{Decision, Violation};
 use arrow::array::types::TimestampMicrosecondType;
 use arrow::array::{Array, ArrayRef, DictionaryArray, Int16Array, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{Field, Schema};
@@ -111,10 +111,8 @@ pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &Frame
     let scope_sets = all_scope_sets(evidence);
     let builder = RequestBuilder::new(evidence, settings, &scope_sets, &names, &sources);
     let months = builder.months();
-    let written: Vec<MonthWritten> = months
-        .par_iter()
-        .map(|(month, rows)| builder.write_month(month, rows, folder, &settings.metadata))
-        .collect::<io::Result<_>>()?;
+    let written: Vec<MonthWritten> =
+        months.par_iter().map(|(month, rows)| builder.write_month(month, rows, folder, &settings.metadata)).collect::<io::Result<_>>()?;
     let mut frames = Frames {
         folder: folder.to_path_buf(),
         request_months: BTreeMap::new(),
@@ -302,8 +300,18 @@ fn coded(keys: impl Iterator<Item = Option<i32>>, values: &ArrayRef) -> ArrayRef
 }
 
 const TEXT_COLUMNS: [Text; crate::frame::requests::TEXTS] = [
-    Text::Gateway, Text::Api, Text::Method, Text::Route, Text::Identity, Text::Credential, Text::TokenType, Text::Policy, Text::ClientAddress,
-    Text::Environment, Text::ScopeSet, Text::RequiredSet,
+    Text::Gateway,
+    Text::Api,
+    Text::Method,
+    Text::Route,
+    Text::Identity,
+    Text::Credential,
+    Text::TokenType,
+    Text::Policy,
+    Text::ClientAddress,
+    Text::Environment,
+    Text::ScopeSet,
+    Text::RequiredSet,
 ];
 
 /// Rows of a batch handed to the Parquet writer.
@@ -511,7 +519,12 @@ impl<'a> RequestBuilder<'a> {
     }
 
     fn cover(
-        &self, rows: &[RowRef], proofs: &[Proof], schemes: &[AuthScheme], scope_sets: &[Option<i64>], coverage: &mut BTreeMap<(u32, i64), EvidenceCounts>,
+        &self,
+        rows: &[RowRef],
+        proofs: &[Proof],
+        schemes: &[AuthScheme],
+        scope_sets: &[Option<i64>],
+        coverage: &mut BTreeMap<(u32, i64), EvidenceCounts>,
     ) {
         for (i, row) in rows.iter().enumerate() {
             let has = |column: Text| i64::from(self.number(column, row) != NULL);
@@ -541,7 +554,9 @@ fn text_column<T>(rows: &[From<T>], value: impl Fn(&From<T>) -> Option<String>) 
 fn events_table(evidence: &Evidence, sets: &ScopeSets, names: &[String], sources: &[String]) -> Table {
     let rows = &evidence.events;
     let scope_sets: Vec<Option<i64>> = rows.iter().map(|event| event.row.scopes.as_ref().and_then(|scopes| sets.number(&join(scopes)))).collect();
-    let instant = |value: fn(&crate::record::identity_event::IdentityEventRow) -> Option<i64>| -> Vec<Option<i64>> { rows.iter().map(|event| value(&event.row)).collect() };
+    let instant = |value: fn(&crate::record::identity_event::IdentityEventRow) -> Option<i64>| -> Vec<Option<i64>> {
+        rows.iter().map(|event| value(&event.row)).collect()
+    };
     let (at, issued, expires) = (instant(|row| Some(row.event_us)), instant(|row| row.issued_us), instant(|row| row.expires_us));
     let mut table = Table::default();
     table.set("event_time", Column::Instant(at.clone()));

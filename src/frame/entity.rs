@@ -16,4 +16,3 @@ pub struct EntityDefinition {
     pub hidden: Vec<String>,
     pub columns: Vec<ColumnSchema>,
 }
-

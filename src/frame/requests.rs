@@ -232,12 +232,25 @@ mod tests {
     #[test]
     fn evidence_survives_packing() {
         for certificate in [Certificate::Verified, Certificate::Absent, Certificate::NotShown] {
-            for confirmation in [Confirmation::TokenUnreadable, Confirmation::Absent, Confirmation::Jkt, Confirmation::Thumbprint(Peer::Equal), Confirmation::Thumbprint(Peer::Different), Confirmation::Thumbprint(Peer::NotLogged)] {
+            for confirmation in [
+                Confirmation::TokenUnreadable,
+                Confirmation::Absent,
+                Confirmation::Jkt,
+                Confirmation::Thumbprint(Peer::Equal),
+                Confirmation::Thumbprint(Peer::Different),
+                Confirmation::Thumbprint(Peer::NotLogged),
+            ] {
                 for bits in 0..32u8 {
                     let flag = |i: u8| bits >> i & 1 == 1;
                     let evidence = Evidence {
-                        scheme: AuthScheme::Bearer, certificate, confirmation, is_accepted: flag(0), has_dpop_header: flag(1),
-                        shows_signs: flag(2), verifies_dpop: flag(3), verifies_mtls: flag(4),
+                        scheme: AuthScheme::Bearer,
+                        certificate,
+                        confirmation,
+                        is_accepted: flag(0),
+                        has_dpop_header: flag(1),
+                        shows_signs: flag(2),
+                        verifies_dpop: flag(3),
+                        verifies_mtls: flag(4),
                     };
                     assert_eq!(unpack_evidence(pack_evidence(&evidence), AuthScheme::Bearer), evidence);
                 }

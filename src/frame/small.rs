@@ -73,7 +73,13 @@ fn default_headline(days: (Option<i64>, Option<i64>)) -> Option<Period> {
 }
 
 /// Builds every small frame, by name.
-pub fn small_frames(frames_read: &Frames, inventory: &Inventory, calendar: &Calendar, measure: &MeasureSettings, grammar: &ScopeGrammar) -> BTreeMap<String, Table> {
+pub fn small_frames(
+    frames_read: &Frames,
+    inventory: &Inventory,
+    calendar: &Calendar,
+    measure: &MeasureSettings,
+    grammar: &ScopeGrammar,
+) -> BTreeMap<String, Table> {
     let mut tables = BTreeMap::new();
     inventory_tables(inventory, measure, &mut tables);
     scope_tables(frames_read, inventory, grammar, &mut tables);
@@ -226,10 +232,7 @@ fn calendar_tables(calendar: &Calendar, measure: &MeasureSettings, tables: &mut 
     table.set("is_headline", Column::Int(periods.iter().map(|period| Some(i64::from(*period == calendar.headline))).collect()));
     tables.insert("periods".into(), table);
 
-    let months: Vec<(String, &Period)> = periods
-        .iter()
-        .flat_map(|period| period.months().into_iter().map(move |month| (month.to_string(), period)))
-        .collect();
+    let months: Vec<(String, &Period)> = periods.iter().flat_map(|period| period.months().into_iter().map(move |month| (month.to_string(), period))).collect();
     let mut table = Table::default();
     table.set("month", Column::Text(months.iter().map(|(month, _)| Some(month.clone())).collect()));
     table.set("grain", Column::Text(months.iter().map(|(_, period)| Some(period.grain().as_str().to_string())).collect()));
@@ -274,7 +277,8 @@ fn params_table(frames_read: &Frames, inventory: &Inventory, calendar: &Calendar
     table.set("z", Column::Double(vec![Some(Z_95)]));
     let events = frames_read.events.column("action").map(Column::texts).unwrap_or_default();
     let has_action = |actions: &[&str]| events.iter().flatten().any(|action| actions.contains(&action.as_str()));
-    let has_ownership = inventory.identities.iter().any(|entry| entry.owner.is_some() || entry.owner_status.is_some()) || has_action(&["owner_assigned", "owner_removed"]);
+    let has_ownership =
+        inventory.identities.iter().any(|entry| entry.owner.is_some() || entry.owner_status.is_some()) || has_action(&["owner_assigned", "owner_removed"]);
     let flags = [
         ("has_requests", calendar.horizon.is_some()),
         ("has_identity_events", frames_read.events.rows() > 0),
@@ -293,4 +297,3 @@ fn params_table(frames_read: &Frames, inventory: &Inventory, calendar: &Calendar
     table.set("last_day", Column::Int(vec![calendar.horizon.map(|(_, last)| last)]));
     table
 }
-

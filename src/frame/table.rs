@@ -1,7 +1,9 @@
 //! A small table as plain vectors: what Rust builds and what queries return, before either engine sees it.
 
 use crate::frame::schema::{ColumnSchema, ColumnType};
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int16Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int16Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use std::sync::Arc;
 

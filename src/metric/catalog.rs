@@ -4,8 +4,8 @@
 //! 1. Make a folder `queries/metrics/<ID>_<name>/` with query.sql, metric.toml and cases.toml.
 //! 2. Nothing else: the folder is found, its place in the graph follows from what its SQL reads.
 
-use crate::metric::definition::MetricDefinition;
 use crate::frame::entity::EntityDefinition;
+use crate::metric::definition::MetricDefinition;
 use include_dir::{Dir, include_dir};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};

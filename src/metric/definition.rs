@@ -126,11 +126,7 @@ impl fmt::Display for DefinitionError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DefinitionError::Toml(error) => error.fmt(formatter),
-            DefinitionError::Id(id) => write!(
-                formatter,
-                "`{}` is not a metric id: expected letters and digits, like SC01",
-                id.escape_debug()
-            ),
+            DefinitionError::Id(id) => write!(formatter, "`{}` is not a metric id: expected letters and digits, like SC01", id.escape_debug()),
             DefinitionError::Target(target) => {
                 write!(formatter, "target {target} is no value of the metric's unit")
             }
@@ -142,16 +138,13 @@ impl std::error::Error for DefinitionError {}
 
 impl MetricDefinition {
     pub fn parse(text: &str) -> Result<MetricDefinition, DefinitionError> {
-        let definition: MetricDefinition =
-            toml::from_str(text).map_err(|error| DefinitionError::Toml(Box::new(error)))?;
+        let definition: MetricDefinition = toml::from_str(text).map_err(|error| DefinitionError::Toml(Box::new(error)))?;
         let is_code = |id: &str| !id.is_empty() && id.bytes().all(|it| it.is_ascii_alphanumeric());
         if !is_code(&definition.id) {
             return Err(DefinitionError::Id(definition.id));
         }
         match definition.target {
-            Some(target) if !is_value_of(definition.unit, target) => {
-                Err(DefinitionError::Target(target))
-            }
+            Some(target) if !is_value_of(definition.unit, target) => Err(DefinitionError::Target(target)),
             _ => Ok(definition),
         }
     }
@@ -236,9 +229,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_a_bad_id_or_target_is_refused() {
-        let refused = |from: &str, to: &str| {
-            MetricDefinition::parse(&RV01.replace(from, to)).unwrap_err().to_string()
-        };
+        let refused = |from: &str, to: &str| MetricDefinition::parse(&RV01.replace(from, to)).unwrap_err().to_string();
         assert!(refused("target =", "taget =").contains("taget"));
         assert!(refused("RV01", "RV/../01").contains("not a metric id"));
         assert!(refused("86400", "-1").contains("target -1"));

@@ -63,7 +63,8 @@ pub fn run_catalog(catalog: &Catalog, frames: &Frames, small: &BTreeMap<String, 
             let monthly = run.monthly_ready(&waiting);
             if monthly.is_empty() {
                 let stuck = catalog.queries.values().find(|query| waiting.contains(query.name.as_str()));
-                let stuck = stuck.map(|query| (query.name.clone(), query.reads.iter().filter(|read| !run.done.contains_key(*read)).cloned().collect::<Vec<_>>()));
+                let stuck =
+                    stuck.map(|query| (query.name.clone(), query.reads.iter().filter(|read| !run.done.contains_key(*read)).cloned().collect::<Vec<_>>()));
                 let (query, missing) = stuck.unwrap_or_default();
                 return Err(EngineError { query, message: format!("reads {}, which nothing provides", missing.join(", ")) });
             }
@@ -166,7 +167,8 @@ impl<'a> Run<'a> {
             let mut left: Vec<&Query> = queries.to_vec();
             while !left.is_empty() {
                 // Those that read nothing that is still to come.
-                let (now, later): (Vec<&Query>, Vec<&Query>) = left.iter().partition(|query| !query.reads.iter().any(|read| left.iter().any(|other| other.name == *read)));
+                let (now, later): (Vec<&Query>, Vec<&Query>) =
+                    left.iter().partition(|query| !query.reads.iter().any(|read| left.iter().any(|other| other.name == *read)));
                 let results: Vec<_> = now.par_iter().map(|query| self.execute(query, &here)).collect();
                 for (query, result) in now.iter().zip(results) {
                     let (rows, time) = result?;
@@ -181,7 +183,11 @@ impl<'a> Run<'a> {
         }
         for query in queries {
             let rows = parts.remove(&query.name).unwrap_or_default().into_iter().map(|rows| rows.lazy()).collect::<Vec<_>>();
-            let rows = if rows.is_empty() { DataFrame::empty() } else { concat(rows, UnionArgs::default()).and_then(|all| all.collect()).map_err(|error| failed(&query.name, error))? };
+            let rows = if rows.is_empty() {
+                DataFrame::empty()
+            } else {
+                concat(rows, UnionArgs::default()).and_then(|all| all.collect()).map_err(|error| failed(&query.name, error))?
+            };
             self.done.insert(query.name.clone(), rows);
         }
         Ok(())
@@ -219,9 +225,7 @@ impl<'a> Run<'a> {
     /// Drops what no waiting query reads and nobody wants.
     fn forget_unread(&mut self, waiting: &BTreeSet<&str>, wanted: &dyn Fn(&Query) -> bool) {
         let catalog = self.catalog;
-        self.done.retain(|name, _| {
-            catalog.queries.get(name).is_none_or(wanted) || waiting.iter().any(|reader| catalog.queries[*reader].reads.contains(name))
-        });
+        self.done.retain(|name, _| catalog.queries.get(name).is_none_or(wanted) || waiting.iter().any(|reader| catalog.queries[*reader].reads.contains(name)));
     }
 
     fn into_results(self, wanted: &dyn Fn(&Query) -> bool) -> Result<Results, EngineError> {
@@ -356,4 +360,3 @@ pub fn is_list(name: &str) -> bool {
 /// (entity, list column, key columns shared by both) of every list column.
 pub const ENTITY_LISTS: [(&str, &str, &[&str]); 3] =
     [("apis", "broad_scopes", &["period", "api"]), ("revocations", "apis_reached", &["case_id"]), ("revocations", "scopes_used", &["case_id"])];
-

@@ -60,14 +60,9 @@ pub struct JudgeContext {
 }
 
 /// Judge every row of one metric, all periods together; sorted by `MetricRow::key`.
-pub fn judge_metric(
-    definition: &MetricDefinition,
-    rows: Vec<QueryRow>,
-    context: &JudgeContext,
-) -> Vec<MetricRow> {
+pub fn judge_metric(definition: &MetricDefinition, rows: Vec<QueryRow>, context: &JudgeContext) -> Vec<MetricRow> {
     let target = context.targets.get(&definition.id);
-    let mut judged: Vec<MetricRow> =
-        rows.into_iter().map(|row| judge_row(definition, row, target, context)).collect();
+    let mut judged: Vec<MetricRow> = rows.into_iter().map(|row| judge_row(definition, row, target, context)).collect();
     judged.sort_by(|a, b| a.key().cmp(&b.key()));
     let trends = trends_of(definition, &judged, context);
     for (row, trend) in judged.iter_mut().zip(trends) {
@@ -97,10 +92,7 @@ pub fn wilson_interval(share: f64, n: i64) -> Option<Interval> {
     let half = Z_95 * (z2 + 4.0 * n * share * (1.0 - share)).sqrt();
     let scale = 2.0 * (n + z2);
     // At none and all the limit is exact; rounding would leave 1e-17 there.
-    Some(Interval {
-        low: if share == 0.0 { 0.0 } else { (centre - half) / scale },
-        high: if share == 1.0 { 1.0 } else { (centre + half) / scale },
-    })
+    Some(Interval { low: if share == 0.0 { 0.0 } else { (centre - half) / scale }, high: if share == 1.0 { 1.0 } else { (centre + half) / scale } })
 }
 
 /// A share with its Wilson limits.
@@ -179,18 +171,10 @@ pub fn evidence_bounds(row: &MetricRow) -> Option<Interval> {
     let (numerator, denominator) = (row.numerator?, row.denominator?);
     let total = denominator.checked_add(row.n_insufficient_evidence)?;
     let is_bounded = row.unit == Unit::Share && total > 0 && row.n_insufficient_evidence > 0;
-    is_bounded.then(|| Interval {
-        low: numerator as f64 / total as f64,
-        high: (numerator + row.n_insufficient_evidence) as f64 / total as f64,
-    })
+    is_bounded.then(|| Interval { low: numerator as f64 / total as f64, high: (numerator + row.n_insufficient_evidence) as f64 / total as f64 })
 }
 
-fn judge_row(
-    definition: &MetricDefinition,
-    row: QueryRow,
-    target: Option<&Target>,
-    context: &JudgeContext,
-) -> MetricRow {
+fn judge_row(definition: &MetricDefinition, row: QueryRow, target: Option<&Target>, context: &JudgeContext) -> MetricRow {
     let unit = definition.unit_of(&row.statistic);
     let interval = interval_of(unit, &row);
     let (target, judgement) = match target_of_row(&row, target) {
@@ -237,9 +221,7 @@ fn target_of_row(row: &QueryRow, target: Option<&Target>) -> Judged {
         return Judged::ByTarget(target.map(|it| it.value));
     }
     match target.and_then(|it| Some((it, it.by_segment.get(&row.segment_kind)?))) {
-        Some((target, own)) => {
-            Judged::ByTarget(Some(own.get(&row.segment).copied().unwrap_or(target.value)))
-        }
+        Some((target, own)) => Judged::ByTarget(Some(own.get(&row.segment).copied().unwrap_or(target.value))),
         None => Judged::No,
     }
 }
@@ -273,11 +255,7 @@ fn flags_of(metric_id: &str, unit: Unit, row: &QueryRow, context: &JudgeContext)
 /// One row's identity across periods.
 type SeriesKey<'a> = (&'a str, &'a str, &'a str);
 
-fn trends_of(
-    definition: &MetricDefinition,
-    rows: &[MetricRow],
-    context: &JudgeContext,
-) -> Vec<Trend> {
+fn trends_of(definition: &MetricDefinition, rows: &[MetricRow], context: &JudgeContext) -> Vec<Trend> {
     let series = measured_series(&definition.id, rows, &context.earlier);
     rows.iter()
         .map(|row| {
@@ -288,11 +266,7 @@ fn trends_of(
 }
 
 /// Every measured value by series and period; this run's rows win over an earlier run's.
-fn measured_series<'a>(
-    metric_id: &str,
-    rows: &'a [MetricRow],
-    earlier: &'a [MetricRow],
-) -> BTreeMap<SeriesKey<'a>, BTreeMap<Period, &'a MetricRow>> {
+fn measured_series<'a>(metric_id: &str, rows: &'a [MetricRow], earlier: &'a [MetricRow]) -> BTreeMap<SeriesKey<'a>, BTreeMap<Period, &'a MetricRow>> {
     let mut series: BTreeMap<SeriesKey, BTreeMap<Period, &MetricRow>> = BTreeMap::new();
     let earlier = earlier.iter().filter(|row| row.metric_id == metric_id);
     for row in earlier.chain(rows).filter(|row| row.value.is_some()) {
@@ -305,12 +279,7 @@ fn series_key(row: &MetricRow) -> SeriesKey<'_> {
     (&row.statistic, &row.segment_kind, &row.segment)
 }
 
-fn trend_of(
-    row: &MetricRow,
-    direction: Option<Direction>,
-    series: Option<&BTreeMap<Period, &MetricRow>>,
-    context: &JudgeContext,
-) -> Trend {
+fn trend_of(row: &MetricRow, direction: Option<Direction>, series: Option<&BTreeMap<Period, &MetricRow>>, context: &JudgeContext) -> Trend {
     if !row.is_measured() || row.value.is_none() {
         return Trend::NotMeasured;
     }
@@ -333,15 +302,11 @@ fn trend_of(
 }
 
 fn is_broken_at(row: &MetricRow, before: &MetricRow, context: &JudgeContext) -> bool {
-    let is_declared = context
-        .breaks
-        .iter()
-        .any(|it| it.metric_id == row.metric_id && breaks_between(it.period, before, row));
+    let is_declared = context.breaks.iter().any(|it| it.metric_id == row.metric_id && breaks_between(it.period, before, row));
     is_declared
         || row.unit != before.unit
         || differs_by_points(missing_evidence(before), missing_evidence(row))
-        || (row.unit == Unit::Count
-            && differs_by_points(missing_days(before, context), missing_days(row, context)))
+        || (row.unit == Unit::Count && differs_by_points(missing_days(before, context), missing_days(row, context)))
 }
 
 /// A break at the start of a quarter also lies between the two months around it.
@@ -440,17 +405,12 @@ impl Decomposition {
     /// Contributions in tenths of a point that sum to the rounded change (largest remainder), so
     /// that a printed sum adds up.
     pub fn tenths_of_points(&self) -> Vec<i64> {
-        let mut rounded: Vec<i64> = self
-            .contributions
-            .iter()
-            .map(|it| (it.parts * 1000).div_euclid(self.scale) as i64)
-            .collect();
+        let mut rounded: Vec<i64> = self.contributions.iter().map(|it| (it.parts * 1000).div_euclid(self.scale) as i64).collect();
         let change = (self.change() * 1000.0).round() as i64;
         let missing = change - rounded.iter().sum::<i64>();
         let mut by_remainder: Vec<usize> = (0..rounded.len()).collect();
         by_remainder.sort_by(|a, b| {
-            let remainder =
-                |index: usize| (self.contributions[index].parts * 1000).rem_euclid(self.scale);
+            let remainder = |index: usize| (self.contributions[index].parts * 1000).rem_euclid(self.scale);
             remainder(*b).cmp(&remainder(*a)).then(a.cmp(b))
         });
         for index in by_remainder.into_iter().take(missing.max(0) as usize) {
@@ -468,13 +428,9 @@ impl Decomposition {
 /// in Kitagawa, E. M. (1955), Components of a difference between two rates, Journal of the American
 /// Statistical Association 50, 1168-1194. It is symmetric in time, and each entity stands alone.
 /// Times `n0 n1 (n0 + n1)` every term is a whole number. `None` where a side judged nothing.
-pub fn decompose(
-    before: &BTreeMap<String, bool>,
-    now: &BTreeMap<String, bool>,
-) -> Option<Decomposition> {
+pub fn decompose(before: &BTreeMap<String, bool>, now: &BTreeMap<String, bool>) -> Option<Decomposition> {
     let count_good = |it: &BTreeMap<String, bool>| it.values().filter(|good| **good).count();
-    let [n0, n1, g0, g1] =
-        [before.len(), now.len(), count_good(before), count_good(now)].map(|it| it as i128);
+    let [n0, n1, g0, g1] = [before.len(), now.len(), count_good(before), count_good(now)].map(|it| it as i128);
     if n0 == 0 || n1 == 0 {
         return None;
     }
@@ -522,13 +478,7 @@ mod tests {
     fn wilson_matches_known_intervals() {
         // 81/263, 15/148, 0/20 and 1/29: Newcombe (1998a), Statistics in Medicine 17, 857-872,
         // table I, method 3. 15/20: by hand.
-        let known = [
-            (15, 20, 0.5313, 0.8881),
-            (81, 263, 0.2553, 0.3662),
-            (15, 148, 0.0624, 0.1605),
-            (0, 20, 0.0, 0.1611),
-            (1, 29, 0.0061, 0.1718),
-        ];
+        let known = [(15, 20, 0.5313, 0.8881), (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)];
         for (numerator, n, low, high) in known {
             close(wilson(numerator, n).low, low);
             close(wilson(numerator, n).high, high);
@@ -551,10 +501,7 @@ mod tests {
             ((10, 10), (0, 20), 0.6791, 1.0),
             ((10, 10), (0, 10), 0.6075, 1.0),
         ];
-        let proportion = |(numerator, n): (i64, i64)| Proportion {
-            share: numerator as f64 / n as f64,
-            limits: wilson(numerator, n),
-        };
+        let proportion = |(numerator, n): (i64, i64)| Proportion { share: numerator as f64 / n as f64, limits: wilson(numerator, n) };
         for (first, second, low, high) in known {
             let interval = newcombe_interval(proportion(first), proportion(second));
             close(interval.low, low);
@@ -571,10 +518,7 @@ mod tests {
     }
 
     fn definition(unit: &str, direction: &str) -> MetricDefinition {
-        MetricDefinition::parse(&format!(
-            "id='SC01'\ntitle='t'\nquestion='q'\nunit='{unit}'\ndirection='{direction}'\nformula='f'"
-        ))
-        .expect("a definition")
+        MetricDefinition::parse(&format!("id='SC01'\ntitle='t'\nquestion='q'\nunit='{unit}'\ndirection='{direction}'\nformula='f'")).expect("a definition")
     }
 
     fn query_row(period: &str, value: Option<f64>) -> QueryRow {
@@ -608,11 +552,7 @@ mod tests {
         JudgeContext { targets: target.into_iter().collect(), ..JudgeContext::default() }
     }
 
-    fn trends(
-        definition: &MetricDefinition,
-        rows: Vec<QueryRow>,
-        context: &JudgeContext,
-    ) -> Vec<Trend> {
+    fn trends(definition: &MetricDefinition, rows: Vec<QueryRow>, context: &JudgeContext) -> Vec<Trend> {
         judge_metric(definition, rows, context).iter().map(|row| row.trend).collect()
     }
 
@@ -634,30 +574,14 @@ mod tests {
     #[test]
     fn only_named_segment_kinds_are_judged() {
         let by_severity = BTreeMap::from([("critical".to_owned(), 14_400.0)]);
-        let target = Target {
-            value: 86_400.0,
-            by_segment: BTreeMap::from([("severity".to_owned(), by_severity)]),
-            ..Target::default()
-        };
+        let target = Target { value: 86_400.0, by_segment: BTreeMap::from([("severity".to_owned(), by_severity)]), ..Target::default() };
         let mut context = context(None);
         context.targets.insert("SC01".into(), target);
-        let segment = |kind: &str, segment: &str| QueryRow {
-            segment_kind: kind.into(),
-            segment: segment.into(),
-            ..query_row("2026-Q1", Some(20_000.0))
-        };
-        let rows =
-            vec![segment("api", "a"), segment("severity", "critical"), segment("severity", "low")];
+        let segment = |kind: &str, segment: &str| QueryRow { segment_kind: kind.into(), segment: segment.into(), ..query_row("2026-Q1", Some(20_000.0)) };
+        let rows = vec![segment("api", "a"), segment("severity", "critical"), segment("severity", "low")];
         let judged = judge_metric(&definition("seconds", "down"), rows, &context);
         let seen: Vec<_> = judged.iter().map(|row| (row.target, row.judgement)).collect();
-        assert_eq!(
-            seen,
-            [
-                (None, Judgement::NoTarget),
-                (Some(14_400.0), Judgement::Missed),
-                (Some(86_400.0), Judgement::Met)
-            ]
-        );
+        assert_eq!(seen, [(None, Judgement::NoTarget), (Some(14_400.0), Judgement::Missed), (Some(86_400.0), Judgement::Met)]);
     }
 
     #[test]
@@ -688,12 +612,7 @@ mod tests {
     #[test]
     fn more_than_five_points_of_missing_evidence_break_the_trend() {
         let up = definition("share", "up");
-        let rows = |missing| {
-            vec![
-                share_row("2026-Q1", 50, 100, 0),
-                share_row("2026-Q2", 95 - missing, 100 - missing, missing),
-            ]
-        };
+        let rows = |missing| vec![share_row("2026-Q1", 50, 100, 0), share_row("2026-Q2", 95 - missing, 100 - missing, missing)];
         assert_eq!(trends(&up, rows(5), &context(None))[1], Trend::Improving);
         assert_eq!(trends(&up, rows(6), &context(None))[1], Trend::Broken);
     }
@@ -702,24 +621,13 @@ mod tests {
     fn a_changed_definition_breaks_the_trend_and_a_gap_ends_it() {
         let up = definition("share", "up");
         let mut changed = context(None);
-        changed.breaks.push(TrendBreak {
-            metric_id: "SC01".into(),
-            period: "2026-Q2".parse().expect("a period"),
-            why: "threshold".into(),
-        });
+        changed.breaks.push(TrendBreak { metric_id: "SC01".into(), period: "2026-Q2".parse().expect("a period"), why: "threshold".into() });
         let rows = || vec![share_row("2026-Q1", 50, 100, 0), share_row("2026-Q2", 80, 100, 0)];
         assert_eq!(trends(&up, rows(), &changed)[1], Trend::Broken);
         let months = vec![share_row("2026-04", 50, 100, 0), share_row("2026-05", 80, 100, 0)];
         assert_eq!(trends(&up, months, &changed)[1], Trend::Improving);
-        let gap = vec![
-            share_row("2026-Q1", 50, 100, 0),
-            query_row("2026-Q2", None),
-            share_row("2026-Q3", 80, 100, 0),
-        ];
-        assert_eq!(
-            trends(&up, gap, &context(None)),
-            [Trend::New, Trend::NotMeasured, Trend::New]
-        );
+        let gap = vec![share_row("2026-Q1", 50, 100, 0), query_row("2026-Q2", None), share_row("2026-Q3", 80, 100, 0)];
+        assert_eq!(trends(&up, gap, &context(None)), [Trend::New, Trend::NotMeasured, Trend::New]);
     }
 
     #[test]
@@ -769,24 +677,12 @@ mod tests {
 
     #[test]
     fn contributions_sum_exactly_to_the_change() {
-        let before =
-            entities(&[("a", true), ("b", false), ("c", false), ("d", true), ("e", false)]);
-        let now = entities(&[
-            ("a", true),
-            ("b", true),
-            ("c", false),
-            ("d", false),
-            ("f", true),
-            ("g", false),
-        ]);
+        let before = entities(&[("a", true), ("b", false), ("c", false), ("d", true), ("e", false)]);
+        let now = entities(&[("a", true), ("b", true), ("c", false), ("d", false), ("f", true), ("g", false)]);
         let split = decompose(&before, &now).expect("both sides judged");
         assert_eq!(split.contributions.iter().map(|it| it.parts).sum::<i128>(), split.parts);
         close(split.change(), 3.0 / 6.0 - 2.0 / 5.0);
-        let names: Vec<Vec<&str>> = split
-            .contributions
-            .iter()
-            .map(|it| it.entities.iter().map(|(name, _)| name.as_str()).collect())
-            .collect();
+        let names: Vec<Vec<&str>> = split.contributions.iter().map(|it| it.entities.iter().map(|(name, _)| name.as_str()).collect()).collect();
         assert_eq!(names, [vec!["b"], vec!["d"], vec!["f", "g"], vec!["e"]]);
         assert_eq!(split.tenths_of_points().iter().sum::<i64>(), 100);
         assert_eq!(decompose(&before, &BTreeMap::new()), None);

@@ -1,6 +1,5 @@
 //! What happened to a call, and why: `decision` and `violation` (frames.md, "Default decision and violation").
 
-
 closed_list! {
     /// The verdict on one call.
     pub enum Decision { Allowed = "allowed", Blocked = "blocked", Observed = "observed", Failed = "failed", Unknown = "unknown" }

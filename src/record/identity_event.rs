@@ -166,9 +166,7 @@ impl IdentityEventPlan {
         let event_type = self.event_type.owned(context).ok_or("missing_event_type")?;
         let rule = self.rules.iter().find(|rule| rule.fits(&event_type, context));
         let action = rule.map_or(Action::Other, |rule| rule.action);
-        let column = |pick: fn(&Columns) -> &Option<Candidates>| {
-            rule.and_then(|rule| pick(&rule.columns).as_ref()).or(pick(&self.defaults).as_ref())
-        };
+        let column = |pick: fn(&Columns) -> &Option<Candidates>| rule.and_then(|rule| pick(&rule.columns).as_ref()).or(pick(&self.defaults).as_ref());
         let text = |pick: fn(&Columns) -> &Option<Candidates>| column(pick).and_then(|column| column.owned(context));
         let instant = |pick: fn(&Columns) -> &Option<Candidates>| column(pick).and_then(|column| column.instant(context).ok().flatten());
         let automatic = rule.and_then(|rule| rule.automatic).or_else(|| self.automatic.as_ref().map(|condition| condition.holds(context)));

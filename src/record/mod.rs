@@ -26,15 +26,15 @@ macro_rules! closed_list {
     };
 }
 
+pub mod decision;
 pub mod field;
+pub mod identity_event;
+pub mod inventory;
 pub mod lazy;
+pub mod proof;
+pub mod request;
+pub mod revocation_ticket;
+pub mod route;
+pub mod scope;
 pub mod time;
 pub mod token;
-pub mod scope;
-pub mod route;
-pub mod proof;
-pub mod decision;
-pub mod request;
-pub mod identity_event;
-pub mod revocation_ticket;
-pub mod inventory;

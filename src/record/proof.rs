@@ -3,7 +3,6 @@
 //! The rules are one pure function of a small, copyable `Evidence`, because part of it may come late: how the IdP bound an
 //! opaque token is known only when all sources are read, and the call is then judged again.
 
-
 closed_list! {
     /// How the caller authenticated.
     pub enum AuthScheme {

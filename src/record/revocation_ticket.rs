@@ -41,10 +41,7 @@ pub struct TicketSettings {
 
 impl Default for TicketSettings {
     fn default() -> Self {
-        TicketSettings {
-            revoked_statuses: vec!["Revoked".into(), "Credential revoked".into()],
-            false_positive_resolutions: None,
-        }
+        TicketSettings { revoked_statuses: vec!["Revoked".into(), "Credential revoked".into()], false_positive_resolutions: None }
     }
 }
 
@@ -245,7 +242,8 @@ mod tests {
 
     #[test]
     fn labelled_lines_of_plain_text_and_of_a_document() {
-        let plain = LabelledLines::read(&Value::String("Found.\r\n*Credential:* jti:a\nCredential: kid:b\n- Revoked at: 2026-07-01T00:00:00Z\nIdentity: -".into()));
+        let plain =
+            LabelledLines::read(&Value::String("Found.\r\n*Credential:* jti:a\nCredential: kid:b\n- Revoked at: 2026-07-01T00:00:00Z\nIdentity: -".into()));
         assert_eq!(plain.all("credential"), ["jti:a", "kid:b"]);
         assert_eq!((plain.first("revoked at").as_deref(), plain.first("identity")), (Some("2026-07-01T00:00:00Z"), None));
         let document = serde_json::json!({"type":"doc","content":[

@@ -43,8 +43,7 @@ fn is_identifier(segment: &str) -> bool {
 }
 
 fn is_uuid(bytes: &[u8]) -> bool {
-    bytes.len() == 36
-        && bytes.iter().enumerate().all(|(i, byte)| if matches!(i, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
+    bytes.len() == 36 && bytes.iter().enumerate().all(|(i, byte)| if matches!(i, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
 fn is_date(bytes: &[u8]) -> bool {

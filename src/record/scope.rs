@@ -24,8 +24,7 @@ pub struct ScopeGrammar {
 
 /// The default patterns, case-insensitive: contains `*`; ends with `.default`, `.all`, `:all`, `/all`, `full_access`,
 /// `cloud-platform`; ends with the whole word admin, root, owner or repo.
-pub const DEFAULT_BROAD: [&str; 3] =
-    [r"\*", r"(\.default|[.:/]all|full_access|cloud-platform)$", r"(^|[.:/_-])(admin|root|owner|repo)$"];
+pub const DEFAULT_BROAD: [&str; 3] = [r"\*", r"(\.default|[.:/]all|full_access|cloud-platform)$", r"(^|[.:/_-])(admin|root|owner|repo)$"];
 
 /// Scopes that the patterns would call broad and that are not.
 pub const DEFAULT_NOT_BROAD: [&str; 2] = ["public_repo", "delete_repo"];
@@ -86,7 +85,22 @@ mod tests {
 
     #[test]
     fn broad_scopes_by_the_default_grammar() {
-        for scope in ["*", "orders:*", "api://x/.default", "files.ALL", "drive:all", "full_access", "cloud-platform", "admin", "orders.admin", "site_admin", "repo", "read:repo", "org-owner", "root"] {
+        for scope in [
+            "*",
+            "orders:*",
+            "api://x/.default",
+            "files.ALL",
+            "drive:all",
+            "full_access",
+            "cloud-platform",
+            "admin",
+            "orders.admin",
+            "site_admin",
+            "repo",
+            "read:repo",
+            "org-owner",
+            "root",
+        ] {
             assert!(grammar().is_broad(scope), "{scope}");
         }
         for scope in ["orders.read", "public_repo", "delete_repo", "badmin", "repository", "small", "wall", "call"] {

@@ -21,7 +21,9 @@ pub const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
 pub enum Framing {
     Lines,
     /// Keys of a top-level object whose list holds the records.
-    Values { wrappers: Vec<String> },
+    Values {
+        wrappers: Vec<String>,
+    },
     W3c,
     Csv,
 }
@@ -310,7 +312,15 @@ struct Splitter {
 impl Splitter {
     fn new(wrappers: Vec<String>) -> Self {
         Splitter {
-            wrappers, position: 0, depth: 0, level: 0, in_string: false, start: None, key: None, string_start: 0, after_colon: false,
+            wrappers,
+            position: 0,
+            depth: 0,
+            level: 0,
+            in_string: false,
+            start: None,
+            key: None,
+            string_start: 0,
+            after_colon: false,
             elements: Vec::new(),
         }
     }

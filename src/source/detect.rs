@@ -35,7 +35,10 @@ impl From<Framing> for Layout {
 /// What detection found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Detected {
-    Pack { pack: usize, layout: Layout },
+    Pack {
+        pack: usize,
+        layout: Layout,
+    },
     Empty,
     /// No pack fits; the text says what came closest.
     Unknown(String),
@@ -272,7 +275,9 @@ fn closest(library: &Library, records: &[Value]) -> String {
 
 /// CSV by its header line, TOML by its tables, other text by its lines.
 fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
-    let Some(header) = crate::source::decode::csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next() else {
+    let Some(header) =
+        crate::source::decode::csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next()
+    else {
         return Detected::Unknown("no text in it".into());
     };
     let columns: Vec<String> = header.fields.iter().map(|field| field.trim().to_lowercase()).collect();
@@ -337,7 +342,10 @@ mod tests {
         assert_eq!(id_of(&format!("[{kong},\n{kong}]")), "kong values");
         assert_eq!(id_of("{\n \"started_at\":1,\n \"request\":{},\"response\":{},\"latencies\":{},\"route\":{}\n}"), "kong values");
         assert_eq!(id_of(r#"{"issues":[{"key":"A-1","fields":{"created":"x"}}],"total":1}"#), "jira values");
-        assert_eq!(id_of("{\"total\":1,\"issues\":[\n{\"key\":\"A-1\",\"fields\":{\"created\":\"x\"}},\n{\"key\":\"A-2\",\"fields\":{\"created\":\"x\"}}\n]}"), "jira values");
+        assert_eq!(
+            id_of("{\"total\":1,\"issues\":[\n{\"key\":\"A-1\",\"fields\":{\"created\":\"x\"}},\n{\"key\":\"A-2\",\"fields\":{\"created\":\"x\"}}\n]}"),
+            "jira values"
+        );
         assert_eq!(id_of("Identity,Owner\na,b\n"), "inventory_identities lines");
         assert_eq!(id_of("api,owner\n"), "inventory_apis lines");
         assert_eq!(id_of("identity,scope,api\n"), "inventory_grants lines");

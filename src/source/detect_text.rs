@@ -6,8 +6,8 @@
 
 use super::detect::{Choice, Detected, framing_of, head_lines, tie};
 use crate::record::field::{FieldKind, Fields};
-use crate::source::decode::text::{TextPlan, TextReader};
 use crate::source::decode::Decoder;
+use crate::source::decode::text::{TextPlan, TextReader};
 use crate::source::library::Pack;
 
 /// Lines of the head that are read: enough to see past what a program says when it starts.

@@ -123,11 +123,8 @@ impl Library {
 
 /// Path and text of every embedded pack, by path.
 fn embedded_files() -> Vec<(String, &'static str)> {
-    let mut files: Vec<(String, &'static str)> = EMBEDDED
-        .dirs()
-        .flat_map(|dir| dir.files())
-        .filter_map(|file| Some((file.path().to_string_lossy().into_owned(), file.contents_utf8()?)))
-        .collect();
+    let mut files: Vec<(String, &'static str)> =
+        EMBEDDED.dirs().flat_map(|dir| dir.files()).filter_map(|file| Some((file.path().to_string_lossy().into_owned(), file.contents_utf8()?))).collect();
     files.sort();
     files
 }

@@ -458,7 +458,8 @@ mod tests {
 
     #[test]
     fn settings_of_the_user_replace_keys_of_a_pack() {
-        let pack = "id='x'\ntitle='X'\nkind='gateway'\ndecoder='pattern'\n[text]\nformats=['$a']\n[detect]\n[request]\napi='a'\nevent_time={path='t',form='clf'}";
+        let pack =
+            "id='x'\ntitle='X'\nkind='gateway'\ndecoder='pattern'\n[text]\nformats=['$a']\n[detect]\n[request]\napi='a'\nevent_time={path='t',form='clf'}";
         let changes = toml::from_str("year=2026\n[text]\nformats=['$b']\n[request]\nevent_time={path='u'}").unwrap();
         let file = parse_changed_pack("x", pack, &changes).unwrap();
         assert_eq!((file.text.formats, file.year), (vec!["$b".to_string(), "$a".to_string()], Some(2026)));

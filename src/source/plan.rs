@@ -109,7 +109,11 @@ impl Compiler {
             if key.is_empty() {
                 return Err(format!("empty key in path `{path}`"));
             }
-            if steps.is_empty() { keys.push(key.to_string()) } else { steps.push(Step::Key(key.to_string())) }
+            if steps.is_empty() {
+                keys.push(key.to_string())
+            } else {
+                steps.push(Step::Key(key.to_string()))
+            }
             match bracket {
                 None => {}
                 Some("*") => steps.push(Step::All),
@@ -372,10 +376,7 @@ impl Candidates {
             .filter(|candidate| candidate.holds(context))
             .find_map(|candidate| {
                 let texts = context.texts_at(&candidate.place)?;
-                let changed: Vec<String> = texts
-                    .into_iter()
-                    .filter_map(|text| candidate.changed(Cow::Owned(text), context).map(Cow::into_owned))
-                    .collect();
+                let changed: Vec<String> = texts.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context).map(Cow::into_owned)).collect();
                 (!changed.is_empty()).then_some(changed)
             })
             .unwrap_or_default()

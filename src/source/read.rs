@@ -417,9 +417,7 @@ struct Place {
 
 impl Part {
     /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
-    fn read_record(
-        &mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place, problem: Option<&'static str>,
-    ) {
+    fn read_record(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place, problem: Option<&'static str>) {
         let outcome = match problem {
             Some(reason) => Err(reason),
             None => self.rows_of(shared, pack, reader, record, place),

@@ -102,8 +102,7 @@ mod tests {
             for chart in charts {
                 let svg = chart.svg();
                 assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
-                for part in ["role=\"img\"", "<title ", "<desc ", "width=\"640\"", "height=\"240\""]
-                {
+                for part in ["role=\"img\"", "<title ", "<desc ", "width=\"640\"", "height=\"240\""] {
                     assert!(svg.contains(part), "{} lacks {part}", chart.file_name);
                 }
                 assert!(!svg.contains("NaN") && !svg.contains("inf"), "{}", chart.file_name);
@@ -114,9 +113,7 @@ mod tests {
 
     /// Tags open and close in order, and nothing but ours is a tag.
     fn check_tags(svg: &str) {
-        const KNOWN: [&str; 11] = [
-            "svg", "title", "desc", "style", "rect", "line", "path", "circle", "text", "g", "tspan",
-        ];
+        const KNOWN: [&str; 11] = ["svg", "title", "desc", "style", "rect", "line", "path", "circle", "text", "g", "tspan"];
         let mut open: Vec<&str> = Vec::new();
         for tag in svg.split('<').skip(1) {
             let tag = tag.split('>').next().unwrap_or_default();

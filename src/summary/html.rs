@@ -189,18 +189,7 @@ fn coverage(out: &mut String, coverage: &Coverage) {
     if coverage.formats.is_empty() {
         return paragraph(out, "No file was read.");
     }
-    let titles = [
-        "Format",
-        "Files#",
-        "Records#",
-        "Rows#",
-        "Duplicates#",
-        "Skipped#",
-        "Rejected#",
-        "Main reason",
-        "First",
-        "Last",
-    ];
+    let titles = ["Format", "Files#", "Records#", "Rows#", "Duplicates#", "Skipped#", "Rejected#", "Main reason", "First", "Last"];
     let mut formats = Table::new(&titles, None);
     for format in &coverage.formats {
         formats.push_up_to(usize::MAX, || coverage_cells(format));
@@ -212,32 +201,19 @@ fn coverage(out: &mut String, coverage: &Coverage) {
     });
     let matches = coverage.matches.iter().map(|it| {
         let (matched, seen) = (Count(it.matched), Count(it.seen));
-        format!(
-            "The inventory knows {matched} of {seen} {} seen in the logs.",
-            escape::html(&it.what)
-        )
+        format!("The inventory knows {matched} of {seen} {} seen in the logs.", escape::html(&it.what))
     });
     let evidence = coverage.evidence.chunk_by(|a, b| a.source == b.source).map(|of_source| {
         let share = |rows: i64, of: i64| ours(&Share(rows as f64 / of as f64).to_string());
-        let parts: Vec<String> = of_source
-            .iter()
-            .filter(|it| it.of > 0)
-            .map(|it| format!("{} {}", escape::html(&it.evidence), share(it.rows, it.of)))
-            .collect();
+        let parts: Vec<String> =
+            of_source.iter().filter(|it| it.of > 0).map(|it| format!("{} {}", escape::html(&it.evidence), share(it.rows, it.of))).collect();
         format!("Evidence in rows of {}: {}.", code(&of_source[0].source), parts.join(", "))
     });
     list(out, gaps.chain(matches).chain(evidence));
 }
 
 fn coverage_cells(format: &FormatCoverage) -> Vec<Cell> {
-    let counts = [
-        format.files,
-        format.records,
-        format.rows,
-        format.duplicates,
-        format.skipped,
-        format.rejects,
-    ];
+    let counts = [format.files, format.records, format.rows, format.duplicates, format.skipped, format.rejects];
     let mut cells = vec![Cell::Data(format.source.clone())];
     cells.extend(counts.map(Cell::Count));
     cells.push(Cell::data(format.main_reject_reason.as_ref()));
@@ -310,8 +286,7 @@ fn advice(out: &mut String, panel: &Panel) {
         term(out, "Why it matters", &prose(&panel.why));
     }
     if !panel.fix.is_empty() {
-        let effort =
-            panel.effort.map(|it| format!(" (effort: {})", it.as_str())).unwrap_or_default();
+        let effort = panel.effort.map(|it| format!(" (effort: {})", it.as_str())).unwrap_or_default();
         term(out, &format!("Fix{effort}"), &prose(&panel.fix));
     }
     for caveat in &panel.caveats {
@@ -335,9 +310,7 @@ fn details(out: &mut String, report: &Report, panel: &Panel) {
             previous.unwrap_or_else(|| "Before".to_owned())
         );
         for it in &panel.statistics {
-            let show = |value: Option<f64>| {
-                value.map_or("?".to_owned(), |it_value| ours(&it.unit.format(it_value)))
-            };
+            let show = |value: Option<f64>| value.map_or("?".to_owned(), |it_value| ours(&it.unit.format(it_value)));
             let _ = writeln!(
                 out,
                 "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
@@ -352,10 +325,7 @@ fn details(out: &mut String, report: &Report, panel: &Panel) {
     paragraph(out, &format!("<strong>Formula:</strong> {}", code(&panel.formula)));
     panel.docs.iter().for_each(|it| paragraph(out, &prose(it)));
     if !panel.breaks_when.is_empty() {
-        paragraph(
-            out,
-            &format!("<strong>The trend breaks when:</strong> {}", prose(&panel.breaks_when)),
-        );
+        paragraph(out, &format!("<strong>The trend breaks when:</strong> {}", prose(&panel.breaks_when)));
     }
     out.push_str("</details>\n");
 }
@@ -364,18 +334,13 @@ fn responders(out: &mut String, report: &Report) {
     heading(out, "responders", "For responders");
     let responders = &report.responders;
     paragraph(out, &prose(&responders.summary));
-    for (title, table) in
-        [("Accepted after revocation", &responders.still_accepted), ("Open", &responders.open)]
-    {
+    for (title, table) in [("Accepted after revocation", &responders.still_accepted), ("Open", &responders.open)] {
         if !table.is_empty() {
             let _ = writeln!(out, "<h4>{title}</h4>");
             long_table(out, table, title);
         }
     }
-    paragraph(
-        out,
-        &format!("<strong>How cases were matched:</strong> {}", prose(&responders.matching)),
-    );
+    paragraph(out, &format!("<strong>How cases were matched:</strong> {}", prose(&responders.matching)));
     if !responders.cases.is_empty() {
         long_table(out, &responders.cases, "Cases");
     }
@@ -386,11 +351,7 @@ fn method(out: &mut String, report: &Report) {
     heading(out, "method", "Method");
     paragraph(out, &prose(&method.summary));
     list(out, method.notes.iter().map(prose));
-    for (title, table) in [
-        ("Targets", &method.targets),
-        ("Bounds for missing evidence", &method.bounds),
-        ("Thresholds", &method.thresholds),
-    ] {
+    for (title, table) in [("Targets", &method.targets), ("Bounds for missing evidence", &method.bounds), ("Thresholds", &method.thresholds)] {
         if !table.is_empty() {
             let _ = writeln!(out, "<h4>{title}</h4>");
             plain_table(out, table);
@@ -422,31 +383,20 @@ fn long_table(out: &mut String, table: &Table, label: &str) {
         return;
     }
     let label = escape::html(label);
-    let _ = writeln!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">"
-    );
+    let _ = writeln!(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">");
     plain_table(out, table);
     out.push_str("</div>\n");
     let shown = table.rows.len() as i64;
     if let Some(file) = table.file.as_ref().filter(|_| table.total > shown) {
         let (shown, total) = (Count(shown), Count(table.total));
-        let _ = writeln!(
-            out,
-            "<p class=\"note\">{shown} of {total}; all in <a href=\"parquet/{file}\">{file}</a>.</p>"
-        );
+        let _ = writeln!(out, "<p class=\"note\">{shown} of {total}; all in <a href=\"parquet/{file}\">{file}</a>.</p>");
     }
 }
 
 fn plain_table(out: &mut String, table: &Table) {
     out.push_str("<table><thead><tr>");
     for column in &table.columns {
-        let _ = write!(
-            out,
-            "<th scope=\"col\"{}>{}</th>",
-            align(column.align),
-            escape::html(&column.title)
-        );
+        let _ = write!(out, "<th scope=\"col\"{}>{}</th>", align(column.align), escape::html(&column.title));
     }
     out.push_str("</tr></thead><tbody>\n");
     for row in &table.rows {
@@ -532,29 +482,15 @@ mod tests {
     fn the_page_loads_nothing_and_closes_what_it_opens() {
         for input in [sample::input(), sample::hostile_input()] {
             let page = render(&Report::build(input));
-            let outside = [
-                "src=",
-                "url(",
-                "@import",
-                "javascript:alert",
-                "<img",
-                "<link",
-                "<iframe",
-                "onerror=",
-            ];
+            let outside = ["src=", "url(", "@import", "javascript:alert", "<img", "<link", "<iframe", "onerror="];
             let markup = page.replace("javascript:alert(1)", "");
             for forbidden in outside {
-                let is_text = |at: usize| {
-                    markup[..at].ends_with("&lt;img ") || markup[..at].ends_with("src=x ")
-                };
+                let is_text = |at: usize| markup[..at].ends_with("&lt;img ") || markup[..at].ends_with("src=x ");
                 assert!(markup.match_indices(forbidden).all(|(at, _)| is_text(at)), "{forbidden}");
             }
             assert_eq!(page.matches("<script").count(), 1);
-            for tag in
-                ["table", "section", "details", "ol", "ul", "li", "dl", "code", "div", "svg", "p"]
-            {
-                let opened = page.matches(&format!("<{tag}>")).count()
-                    + page.matches(&format!("<{tag} ")).count();
+            for tag in ["table", "section", "details", "ol", "ul", "li", "dl", "code", "div", "svg", "p"] {
+                let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
                 assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
             }
         }
@@ -571,8 +507,7 @@ mod tests {
     #[test]
     fn every_measure_has_its_panel_and_ids_are_unique() {
         let page = render(&Report::build(sample::input()));
-        let ids: Vec<&str> =
-            page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let unique: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(ids.len(), unique.len());
         assert!(["sc01", "rt02", "method", "SC01-title"].iter().all(|id| unique.contains(id)));

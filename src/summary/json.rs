@@ -217,12 +217,7 @@ fn verdict(report: &Report) -> Verdict<'_> {
 
 fn metric<'a>(row: &'a ScoreRow, panel: &'a Panel) -> Metric<'a> {
     let is_measured = row.judgement != Judgement::NotMeasured;
-    let history = row.history.iter().map(|point| History {
-        period: point.period,
-        value: point.value,
-        ci_low: point.ci_low,
-        ci_high: point.ci_high,
-    });
+    let history = row.history.iter().map(|point| History { period: point.period, value: point.value, ci_low: point.ci_low, ci_high: point.ci_high });
     Metric {
         id: &row.id,
         title: &row.title,
@@ -251,12 +246,7 @@ fn metric<'a>(row: &'a ScoreRow, panel: &'a Panel) -> Metric<'a> {
         formula: &panel.formula,
         fix: panel.fix.plain(),
         effort: panel.effort.map(|it| it.as_str()),
-        frameworks: panel
-            .frameworks
-            .iter()
-            .flat_map(|(_, list)| list)
-            .map(String::as_str)
-            .collect(),
+        frameworks: panel.frameworks.iter().flat_map(|(_, list)| list).map(String::as_str).collect(),
         reproduce: &panel.reproduce,
     }
 }
@@ -308,24 +298,11 @@ fn moved(report: &Report) -> Vec<Moved<'_>> {
 }
 
 fn contributions(split: &[MovePart]) -> Vec<Contribution<'_>> {
-    split
-        .iter()
-        .map(|part| Contribution {
-            kind: part.kind,
-            n: part.n,
-            n_good: part.n_good,
-            share: part.share,
-            entities: &part.entities,
-        })
-        .collect()
+    split.iter().map(|part| Contribution { kind: part.kind, n: part.n, n_good: part.n_good, share: part.share, entities: &part.entities }).collect()
 }
 
 fn decisions(report: &Report) -> Vec<Decision<'_>> {
-    report
-        .decisions
-        .iter()
-        .map(|it| Decision { metric_id: &it.metric_id, text: it.text.plain(), owners: &it.owners })
-        .collect()
+    report.decisions.iter().map(|it| Decision { metric_id: &it.metric_id, text: it.text.plain(), owners: &it.owners }).collect()
 }
 
 fn coverage(report: &Report) -> Coverage<'_> {
@@ -387,9 +364,7 @@ fn method(report: &Report) -> Method<'_> {
 /// Rows as objects, keyed by their column's title in snake_case.
 fn objects(table: &Table) -> Vec<Value> {
     let keys: Vec<String> = table.columns.iter().map(|it| snake_case(&it.title)).collect();
-    let object = |row: &Vec<Cell>| -> Value {
-        keys.iter().cloned().zip(row.iter().map(value)).collect::<Map<String, Value>>().into()
-    };
+    let object = |row: &Vec<Cell>| -> Value { keys.iter().cloned().zip(row.iter().map(value)).collect::<Map<String, Value>>().into() };
     table.rows.iter().map(object).collect()
 }
 

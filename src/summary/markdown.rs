@@ -138,8 +138,7 @@ fn editable(out: &mut String, heading: &str, draft: &str, previous: Option<&str>
     let kept = previous.and_then(|text| edited_text(text, heading));
     let body = kept.as_deref().unwrap_or(draft).trim_matches('\n');
     let digest = fnv1a(draft.trim_matches('\n'));
-    let _ =
-        write!(out, "## {heading}\n\n{MARKER_START} {digest:016x} -->\n{body}\n{MARKER_END}\n\n");
+    let _ = write!(out, "## {heading}\n\n{MARKER_START} {digest:016x} -->\n{body}\n{MARKER_END}\n\n");
 }
 
 fn edited_text(previous: &str, heading: &str) -> Option<String> {
@@ -156,9 +155,7 @@ fn edited_text(previous: &str, heading: &str) -> Option<String> {
 
 /// FNV-1a, 64 bit (Fowler, Noll and Vo): tells an edited text from its draft, nothing more.
 fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn supporting(out: &mut String, report: &Report) {
@@ -186,14 +183,7 @@ fn coverage(out: &mut String, coverage: &Coverage) {
     for format in &coverage.formats {
         let reason = format.main_reject_reason.as_ref().map(|it| escape::markdown_table_code(it));
         let day = |instant: Option<i64>| instant.map_or("–".to_owned(), format_day);
-        let counts = [
-            format.files,
-            format.records,
-            format.rows,
-            format.duplicates,
-            format.skipped,
-            format.rejects,
-        ];
+        let counts = [format.files, format.records, format.rows, format.duplicates, format.skipped, format.rejects];
         let counts: Vec<String> = counts.iter().map(|count| Count(*count).to_string()).collect();
         let _ = writeln!(
             out,
@@ -221,11 +211,8 @@ fn coverage_notes(out: &mut String, coverage: &Coverage) {
         let _ = writeln!(out, "- The inventory knows {matched} of {seen} {what} seen in the logs.");
     }
     for of_source in coverage.evidence.chunk_by(|a, b| a.source == b.source) {
-        let parts: Vec<String> = of_source
-            .iter()
-            .filter(|it| it.of > 0)
-            .map(|it| format!("{} {}", escape::markdown(&it.evidence), Share(it.rows as f64 / it.of as f64)))
-            .collect();
+        let parts: Vec<String> =
+            of_source.iter().filter(|it| it.of > 0).map(|it| format!("{} {}", escape::markdown(&it.evidence), Share(it.rows as f64 / it.of as f64))).collect();
         let source = escape::markdown_code(&of_source[0].source);
         let _ = writeln!(out, "- Evidence in rows of {source}: {}.", parts.join(", "));
     }
@@ -249,8 +236,7 @@ fn exceptions(out: &mut String, report: &Report) {
 fn measure(out: &mut String, report: &Report, row: &ScoreRow, panel: &Panel) {
     let _ = writeln!(out, "<a id=\"{}\"></a>\n", anchor(&row.id));
     let target = row.target.map(|_| format!(", target {}", words::target(row))).unwrap_or_default();
-    let heading =
-        format!("{} {}: {}{target} {}", row.id, row.title, words::value(row), words::glyph(row));
+    let heading = format!("{} {}: {}{target} {}", row.id, row.title, words::value(row), words::glyph(row));
     line(out, &format!("### {}", ours(&heading)));
     let mut facts = vec![format!("**Asks:** {}", prose(&panel.question))];
     match &panel.why_not_measured {
@@ -261,18 +247,10 @@ fn measure(out: &mut String, report: &Report, row: &ScoreRow, panel: &Panel) {
         let shown: Vec<String> = group.segments.iter().take(SHOWN_SEGMENTS).map(segment).collect();
         let more = group.total - shown.len() as i64;
         let more = if more > 0 { format!(", {} more", Count(more)) } else { String::new() };
-        format!(
-            "**By {}:** {}{more}.",
-            escape::markdown(&words::plain_word(&group.kind)),
-            shown.join(", ")
-        )
+        format!("**By {}:** {}{more}.", escape::markdown(&words::plain_word(&group.kind)), shown.join(", "))
     }));
     line(out, &facts.join("\\\n"));
-    images(
-        out,
-        report,
-        chart::trend(report, row).into_iter().chain(chart::of_metric(report, &row.id)),
-    );
+    images(out, report, chart::trend(report, row).into_iter().chain(chart::of_metric(report, &row.id)));
     if let Some(offenders) = &panel.offenders {
         table(out, offenders, SHOWN_OFFENDERS);
     }
@@ -290,11 +268,7 @@ fn segment(line: &SegmentLine) -> String {
         _ => String::new(),
     };
     let missed = if line.judgement == Judgement::Missed { " missed" } else { "" };
-    format!(
-        "{} {}",
-        escape::markdown_code(&cut_name(&line.segment)),
-        ours(&format!("{value}{basis}{missed}"))
-    )
+    format!("{} {}", escape::markdown_code(&cut_name(&line.segment)), ours(&format!("{value}{basis}{missed}")))
 }
 
 fn advice(out: &mut String, panel: &Panel) {
@@ -303,13 +277,11 @@ fn advice(out: &mut String, panel: &Panel) {
         facts.push(format!("**Why it matters:** {}", prose(&panel.why)));
     }
     if !panel.fix.is_empty() {
-        let effort =
-            panel.effort.map(|it| format!(" (effort: {})", it.as_str())).unwrap_or_default();
+        let effort = panel.effort.map(|it| format!(" (effort: {})", it.as_str())).unwrap_or_default();
         facts.push(format!("**Fix{effort}:** {}", prose(&panel.fix)));
     }
     facts.extend(panel.caveats.iter().map(|caveat| format!("**Caveat:** {}", prose(caveat))));
-    let frameworks =
-        panel.frameworks.iter().map(|(name, list)| format!("{name}: {}", list.join(", ")));
+    let frameworks = panel.frameworks.iter().map(|(name, list)| format!("{name}: {}", list.join(", ")));
     let frameworks: Vec<String> = frameworks.collect();
     if !frameworks.is_empty() {
         facts.push(format!("**References:** {}", escape::markdown(&frameworks.join(". "))));
@@ -346,8 +318,7 @@ fn previous_title(report: &Report) -> String {
 fn statistic(out: &mut String, it: &StatisticLine) {
     let show = |value: Option<f64>| value.map(|value| ours(&it.unit.format(value)));
     let is_unreached = it.flags.contains(&Flag::NotReached);
-    let now =
-        show(it.value).unwrap_or_else(|| if is_unreached { "not reached" } else { "?" }.to_owned());
+    let now = show(it.value).unwrap_or_else(|| if is_unreached { "not reached" } else { "?" }.to_owned());
     let _ = writeln!(
         out,
         "| {} | {now} | {} | {} |",
@@ -383,11 +354,7 @@ fn method(out: &mut String, report: &Report) {
         let _ = writeln!(out, "- {}", prose(note));
     }
     out.push('\n');
-    for (heading, it) in [
-        ("Targets", &method.targets),
-        ("Bounds for missing evidence", &method.bounds),
-        ("Thresholds", &method.thresholds),
-    ] {
+    for (heading, it) in [("Targets", &method.targets), ("Bounds for missing evidence", &method.bounds), ("Thresholds", &method.thresholds)] {
         if !it.is_empty() {
             let _ = writeln!(out, "**{heading}**\n");
             table(out, it, usize::MAX);
@@ -429,8 +396,7 @@ pub(super) fn table(out: &mut String, table: &Table, limit: usize) {
         return;
     }
     let titles: Vec<String> = table.columns.iter().map(|it| escape::markdown(&it.title)).collect();
-    let rules =
-        table.columns.iter().map(|it| if it.align == Align::Right { "---:" } else { "---" });
+    let rules = table.columns.iter().map(|it| if it.align == Align::Right { "---:" } else { "---" });
     let _ = writeln!(out, "| {} |", titles.join(" | "));
     let _ = writeln!(out, "|{}|", rules.collect::<Vec<_>>().join("|"));
     for row in table.rows.iter().take(limit) {
@@ -440,14 +406,7 @@ pub(super) fn table(out: &mut String, table: &Table, limit: usize) {
     out.push('\n');
     let shown = table.rows.len().min(limit) as i64;
     if let Some(file) = table.file.as_ref().filter(|_| table.total > shown) {
-        line(
-            out,
-            &format!(
-                "{} of {}; all in [{file}](parquet/{file}).",
-                Count(shown),
-                Count(table.total)
-            ),
-        );
+        line(out, &format!("{} of {}; all in [{file}](parquet/{file}).", Count(shown), Count(table.total)));
     }
 }
 

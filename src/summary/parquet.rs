@@ -109,7 +109,12 @@ pub fn metrics_table(rows: &[MetricRow]) -> Table {
 
 /// coverage.parquet: one row per source, file and day (day null: records without a readable instant, and inventories).
 /// `gaps`: days since the file's day before on which no file of the same source has a record.
-pub fn coverage_table(evidence: &Evidence, coverage: &BTreeMap<(u32, i64), EvidenceCounts>, source_of: &dyn Fn(u32) -> String, gaps: &BTreeMap<(String, i64), i64>) -> Table {
+pub fn coverage_table(
+    evidence: &Evidence,
+    coverage: &BTreeMap<(u32, i64), EvidenceCounts>,
+    source_of: &dyn Fn(u32) -> String,
+    gaps: &BTreeMap<(String, i64), i64>,
+) -> Table {
     let rows: Vec<(&(u32, Option<i64>), &Counts)> = evidence.ledger.iter().collect();
     let counts = |value: fn(&Counts) -> u64| Column::Int(rows.iter().map(|(_, counts)| Some(value(counts) as i64)).collect());
     let share = |value: fn(&EvidenceCounts) -> i64| {

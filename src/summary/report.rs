@@ -377,12 +377,7 @@ mod tests {
 
     fn render_all(report: &Report) -> [String; 4] {
         chart::all(report).iter().for_each(|chart| assert!(!chart.svg().is_empty()));
-        [
-            markdown::render(report, None),
-            html::render(report),
-            json::render(report),
-            terminal::scorecard(report, 80, false),
-        ]
+        [markdown::render(report, None), html::render(report), json::render(report), terminal::scorecard(report, 80, false)]
     }
 
     #[test]

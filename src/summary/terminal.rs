@@ -13,8 +13,7 @@ const MIN_TITLE: usize = 16;
 /// The table and two closing lines. `width` is the terminal's in columns.
 pub fn scorecard(report: &Report, width: usize, is_colored: bool) -> String {
     let rows: Vec<&ScoreRow> = report.scorecard.iter().filter(|row| row.is_headline).collect();
-    let lines: Vec<Vec<String>> =
-        std::iter::once(titles(report)).chain(rows.iter().map(|row| cells(row))).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(titles(report)).chain(rows.iter().map(|row| cells(row))).collect();
     let columns = columns_that_fit(&lines, width);
     let mut out = String::new();
     for (index, line) in lines.iter().enumerate() {
@@ -46,15 +45,7 @@ enum Field {
 }
 
 impl Field {
-    const ALL: [Field; 7] = [
-        Field::Id,
-        Field::Title,
-        Field::Now,
-        Field::Target,
-        Field::Change,
-        Field::History,
-        Field::Status,
-    ];
+    const ALL: [Field; 7] = [Field::Id, Field::Title, Field::Now, Field::Target, Field::Change, Field::History, Field::Status];
     /// What a narrow terminal goes without, first to last.
     const DROPPED: [Field; 3] = [Field::History, Field::Change, Field::Target];
 }
@@ -87,11 +78,8 @@ fn status(row: &ScoreRow) -> String {
 }
 
 fn columns_that_fit(lines: &[Vec<String>], width: usize) -> Vec<Column> {
-    let widest = |field: Field| {
-        lines.iter().map(|line| escape::width(&line[field as usize])).max().unwrap_or(0)
-    };
-    let mut columns: Vec<Column> =
-        Field::ALL.into_iter().map(|field| Column { field, width: widest(field) }).collect();
+    let widest = |field: Field| lines.iter().map(|line| escape::width(&line[field as usize])).max().unwrap_or(0);
+    let mut columns: Vec<Column> = Field::ALL.into_iter().map(|field| Column { field, width: widest(field) }).collect();
     for dropped in Field::DROPPED {
         if total(&columns) > width && cut_title(&columns, width).is_none() {
             columns.retain(|column| column.field != dropped);
@@ -179,10 +167,7 @@ fn closing(report: &Report, n_shown: usize) -> String {
     }
     let accepted = match report.responders.n_late_credentials {
         0 => String::new(),
-        n => format!(
-            "{} after revocation.\n",
-            counted(n, "credential was accepted", "credentials were accepted")
-        ),
+        n => format!("{} after revocation.\n", counted(n, "credential was accepted", "credentials were accepted")),
     };
     format!("{score}.\n{accepted}")
 }

@@ -2,8 +2,8 @@
 //! that lasts.
 
 use crate::cli::args::{CheckArgs, Global};
-use crate::cli::commands::{print, run};
 use crate::cli::commands::run::Plan;
+use crate::cli::commands::{print, run};
 use crate::cli::{CommandResult, Gate};
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, Frames, build_frames};
@@ -91,7 +91,9 @@ pub fn command(args: &CheckArgs, global: &Global) -> CommandResult {
 /// What was typed after the command, so that the next one can be copied.
 fn arguments() -> String {
     let typed = std::env::args().skip(1).filter(|word| word != "check" && word != "doctor");
-    let quoted = |word: String| if word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,%".contains(c)) { word } else { format!("'{}'", word.replace('\'', "'\\''")) };
+    let quoted = |word: String| {
+        if word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,%".contains(c)) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
     typed.map(|word| format!(" {}", terminal_safe(&quoted(word)))).collect()
 }
 
@@ -100,7 +102,11 @@ fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(
     let plan = Plan::new(&args.run, global)?;
     let place = plan.config.file.as_ref().map_or_else(|| "no credlens.toml, defaults".to_string(), |file| file.display().to_string());
     let period = plan.period.map_or_else(|| "the last complete quarter in the data".to_string(), |period| period.to_string());
-    findings.say(Level::Ok, "configuration", format!("{place}; {}, period: {period}, output below {}", counted(plan.paths.len() as i64, "path", "paths"), plan.out.display()));
+    findings.say(
+        Level::Ok,
+        "configuration",
+        format!("{place}; {}, period: {period}, output below {}", counted(plan.paths.len() as i64, "path", "paths"), plan.out.display()),
+    );
     can_write(&plan.out)?;
     let library = Library::with_changes(&plan.config.packs, &plan.config.pack_changes).map_err(|error| Failure::new("A003", error))?;
     if let Some(id) = plan.config.sources.keys().find(|id| library.find(id).is_none()) {
@@ -141,7 +147,9 @@ impl Sample {
         let output = |error| Failure::io("A020", "temporary folder", error);
         let folder = tempfile::tempdir().map_err(output)?;
         let pack = match &plan.pack {
-            Some(id) => Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")).hint("`credlens list packs` shows them"))?),
+            Some(id) => Some(
+                library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")).hint("`credlens list packs` shows them"))?,
+            ),
             None => None,
         };
         let settings = ReadSettings {
@@ -222,12 +230,21 @@ fn sources(findings: &mut Findings, sample: &Sample, library: &Library, found: &
     }
     if formats.is_empty() && empty == 0 {
         let first = found.problems.first().map(|(path, error)| format!("{}: {error}", path.display()));
-        let failure = Failure::new("A010", "no file that any pack knows").hint("`credlens inspect FILE` shows how a file is read; `credlens list packs` what is known");
+        let failure =
+            Failure::new("A010", "no file that any pack knows").hint("`credlens inspect FILE` shows how a file is read; `credlens list packs` what is known");
         return Err(first.into_iter().fold(failure, |failure, place| failure.at(terminal_safe(&place))));
     }
     let listed: Vec<String> = formats.iter().map(|(id, files)| format!("{files} {id}")).collect();
     let empty_words = if empty > 0 { format!("; {}", counted(empty, "empty file", "empty files")) } else { String::new() };
-    findings.say(Level::Ok, "sources", format!("{}: {}{empty_words}", counted(found.files.len() as i64, "file", "files"), if listed.is_empty() { "none with a format".into() } else { listed.join(", ") }));
+    findings.say(
+        Level::Ok,
+        "sources",
+        format!(
+            "{}: {}{empty_words}",
+            counted(found.files.len() as i64, "file", "files"),
+            if listed.is_empty() { "none with a format".into() } else { listed.join(", ") }
+        ),
+    );
     let mut left_out: Vec<String> = found.problems.iter().map(|(path, error)| format!("{}: {error}", path.display())).collect();
     for (file, path) in sample.evidence.files.iter().zip(&sample.files) {
         if !matches!(file.state, FileState::Read | FileState::Empty) {
@@ -260,7 +277,11 @@ fn first_records(findings: &mut Findings, sample: &Sample, max_rejects: f64) {
     }
     let share = rejects.len() as f64 / records.max(1) as f64;
     let level = if share > max_rejects { Level::Fail } else { Level::Warn };
-    findings.say(level, "first records", format!("{} of {} rejected ({}; --max-rejects allows {}%)", Count(rejects.len() as i64), Count(records as i64), Share(share), max_rejects * 100.0));
+    findings.say(
+        level,
+        "first records",
+        format!("{} of {} rejected ({}; --max-rejects allows {}%)", Count(rejects.len() as i64), Count(records as i64), Share(share), max_rejects * 100.0),
+    );
     for (reason, (count, place)) in reasons {
         findings.say(level, "", format!("{count} for `{reason}`, first at {place}"));
     }
@@ -270,7 +291,11 @@ fn first_records(findings: &mut Findings, sample: &Sample, max_rejects: f64) {
 fn queries(findings: &mut Findings, plan: &Plan, library: &Library, catalog: &Catalog, mut sample: Sample) -> Result<(), Failure> {
     let records = sample.records();
     let failed = |error: std::io::Error| Failure::io("A020", "temporary folder", error);
-    let frame_settings = FrameSettings { credential_aliases: run::credential_aliases(plan, &sample.settings.digester), grammar: plan.config.grammar.clone(), metadata: Default::default() };
+    let frame_settings = FrameSettings {
+        credential_aliases: run::credential_aliases(plan, &sample.settings.digester),
+        grammar: plan.config.grammar.clone(),
+        metadata: Default::default(),
+    };
     let frames = build_frames(&mut sample.evidence, library, &frame_settings, &sample.folder.path().join("frames")).map_err(failed)?;
     let calendar = Calendar::resolve(&frames, plan.period, plan.as_of_us)
         .ok_or_else(|| Failure::new("A030", "no record has an instant, so there is no period to report").hint("name one with --period"))?;
@@ -279,7 +304,15 @@ fn queries(findings: &mut Findings, plan: &Plan, library: &Library, catalog: &Ca
     run::judge(catalog, &results, &calendar, plan)?;
     let of = |wanted: fn(&Role) -> bool| catalog.queries.values().filter(|query| wanted(&query.role)).count();
     let (metrics, entities) = (of(|role| matches!(role, Role::Metric(_))), of(|role| *role == Role::Entity));
-    findings.say(Level::Ok, "queries", format!("{metrics} measures, {entities} entities, {} facts ran over the first records; {} investigations", of(|role| *role == Role::Fact), Catalog::investigations().len()));
+    findings.say(
+        Level::Ok,
+        "queries",
+        format!(
+            "{metrics} measures, {entities} entities, {} facts ran over the first records; {} investigations",
+            of(|role| *role == Role::Fact),
+            Catalog::investigations().len()
+        ),
+    );
     evidence(findings, &frames, &sample);
     space(findings, plan, &sample, records);
     Ok(())
@@ -289,8 +322,11 @@ fn queries(findings: &mut Findings, plan: &Plan, library: &Library, catalog: &Ca
 fn evidence(findings: &mut Findings, frames: &Frames, sample: &Sample) {
     let inventory = &sample.evidence.inventory;
     let missing: Vec<&str> = [
-        ("calls", frames.request_months.is_empty()), ("identity events", frames.events.rows() == 0), ("revocation tickets", frames.tickets.rows() == 0),
-        ("identity inventory", inventory.identities.is_empty()), ("API inventory", inventory.apis.is_empty()),
+        ("calls", frames.request_months.is_empty()),
+        ("identity events", frames.events.rows() == 0),
+        ("revocation tickets", frames.tickets.rows() == 0),
+        ("identity inventory", inventory.identities.is_empty()),
+        ("API inventory", inventory.apis.is_empty()),
     ]
     .into_iter()
     .filter_map(|(name, is_missing)| is_missing.then_some(name))
@@ -306,7 +342,11 @@ fn space(findings: &mut Findings, plan: &Plan, sample: &Sample, records: u64) {
     let needed = records * BYTES_WRITTEN;
     let size = format!("input {}, about {} records", size(bytes), Count(records as i64));
     match free_disk(&plan.out) {
-        Some(free) if free < needed => findings.say(Level::Fail, "disk", format!("{size}; output needs about {}, {} free below {}", self::size(needed), self::size(free), plan.out.display())),
+        Some(free) if free < needed => findings.say(
+            Level::Fail,
+            "disk",
+            format!("{size}; output needs about {}, {} free below {}", self::size(needed), self::size(free), plan.out.display()),
+        ),
         Some(free) => findings.say(Level::Ok, "disk", format!("{size}; output needs about {}, {} free", self::size(needed), self::size(free))),
         None => findings.say(Level::Ok, "disk", format!("{size}; output needs about {}; free space is not known here", self::size(needed))),
     }
@@ -333,7 +373,9 @@ fn size(bytes: u64) -> String {
 fn can_write(out: &Path) -> Result<(), Failure> {
     let absolute = std::path::absolute(out).map_err(|error| Failure::io("A020", out.display().to_string(), error))?;
     let existing = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
-    tempfile::tempdir_in(existing).map(drop).map_err(|error| Failure::io("A020", existing.display().to_string(), error).hint("choose another folder with --out"))
+    tempfile::tempdir_in(existing)
+        .map(drop)
+        .map_err(|error| Failure::io("A020", existing.display().to_string(), error).hint("choose another folder with --out"))
 }
 
 /// Free bytes where a folder is, or will be: the standard library cannot tell, POSIX `df` can.
@@ -367,7 +409,7 @@ mod tests {
         let mut measured = 0;
         let head = copy_head(&long, &folder.path().join("copy"), &mut measured).unwrap();
         let copied = std::fs::read(folder.path().join("copy")).unwrap();
-        assert!(head.is_cut && copied.ends_with(b"\n") && copied.len() as u64 >= HEAD_BYTES && copied.len() % 100 == 0);
+        assert!(head.is_cut && copied.ends_with(b"\n") && copied.len() as u64 >= HEAD_BYTES && copied.len().is_multiple_of(100));
         assert!(!copy_head(&short, &folder.path().join("copy2"), &mut measured).unwrap().is_cut);
     }
 

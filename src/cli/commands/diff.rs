@@ -12,7 +12,11 @@ use std::path::Path;
 
 /// What is read of each run: the table, and its columns in a unique order.
 const TABLES: [(&str, &str, &str); 9] = [
-    ("metrics", "metric_id, statistic, period, segment_kind, segment, value, unit, status, reason, target, judgement", "metric_id, statistic, period, segment_kind, segment"),
+    (
+        "metrics",
+        "metric_id, statistic, period, segment_kind, segment, value, unit, status, reason, target, judgement",
+        "metric_id, statistic, period, segment_kind, segment",
+    ),
     ("apis", "period, api, verdict, scope_verdict", "period, api"),
     ("identities", "identity, is_unowned, is_orphaned, is_dormant", "identity"),
     ("grants", "identity, scope, api, state", "identity, scope, api, state"),
@@ -43,7 +47,9 @@ fn read_run(catalog: &Catalog, folder: &Path) -> Result<RunTables, Failure> {
     let mut tables = BTreeMap::new();
     for (name, columns, order) in TABLES {
         let sql = format!("select {columns} from {name} order by {order}");
-        let table = query_run(catalog, folder, &sql).map_err(|error| Failure::new("A050", format!("{name}: {}", error.message)).at(folder.display().to_string()).hint("was the run made by this version of credlens?"))?;
+        let table = query_run(catalog, folder, &sql).map_err(|error| {
+            Failure::new("A050", format!("{name}: {}", error.message)).at(folder.display().to_string()).hint("was the run made by this version of credlens?")
+        })?;
         tables.insert(name.to_string(), table);
     }
     Ok(RunTables { name: folder.display().to_string(), manifest, tables })

@@ -5,11 +5,11 @@ use crate::cli::args::Global;
 use crate::cli::commands::print;
 use crate::cli::config::Config;
 use crate::diagnostic::{CODES, Failure};
+use crate::frame::entity::EntityDefinition;
 use crate::frame::schema::frames;
 use crate::metric::catalog::Catalog;
 use crate::metric::definition::MetricDefinition;
 use crate::source::library::Library;
-use crate::frame::entity::EntityDefinition;
 use std::fmt::Write;
 
 /// Runs the command.
@@ -33,12 +33,15 @@ pub fn command(id: &str, global: &Global) -> CommandResult {
     }
     let columns: Vec<String> = frames()
         .iter()
-        .flat_map(|(frame, columns)| columns.iter().filter(|column| column.name == id).map(move |column| format!("{frame}.{}: {}\n", column.name, column.meaning)))
+        .flat_map(|(frame, columns)| {
+            columns.iter().filter(|column| column.name == id).map(move |column| format!("{frame}.{}: {}\n", column.name, column.meaning))
+        })
         .collect();
     if !columns.is_empty() {
         return print(columns.concat().as_bytes());
     }
-    Err(Failure::new("A001", format!("nothing is called `{id}`")).hint("`credlens list metrics`, `credlens list packs` and `credlens list frames` show what there is"))
+    Err(Failure::new("A001", format!("nothing is called `{id}`"))
+        .hint("`credlens list metrics`, `credlens list packs` and `credlens list frames` show what there is"))
 }
 
 fn metric_page(definition: &MetricDefinition, sql: &str) -> String {

@@ -42,7 +42,9 @@ pub fn command(args: &InitArgs, global: &Global) -> CommandResult {
 /// Writes all files, or none where one exists.
 fn write_files(folder: &Path) -> Result<(), Failure> {
     if let Some((name, _)) = FILES.iter().find(|(name, _)| folder.join(name).symlink_metadata().is_ok()) {
-        return Err(Failure::new("A020", format!("`{}` exists; nothing was written", folder.join(name).display())).hint("name another folder: `credlens init DIR`"));
+        return Err(
+            Failure::new("A020", format!("`{}` exists; nothing was written", folder.join(name).display())).hint("name another folder: `credlens init DIR`")
+        );
     }
     let output = |place: &Path, error| Failure::io("A020", place.display().to_string(), error);
     for made in [folder.join("inventory"), folder.join(LOGS)] {

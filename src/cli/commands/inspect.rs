@@ -76,7 +76,8 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     for (reason, (count, first)) in reasons {
         let _ = writeln!(out, "  rejected: {count} for {reason}, first record {first}");
     }
-    let requests = crate::metric::engine::read_parquet_folder(&frames.folder.join("requests"), args.records).map_err(|error| Failure::new("A050", error.to_string()))?;
+    let requests =
+        crate::metric::engine::read_parquet_folder(&frames.folder.join("requests"), args.records).map_err(|error| Failure::new("A050", error.to_string()))?;
     for (name, table) in [("requests", &requests), ("identity_events", &frames.events), ("revocation_tickets", &frames.tickets)] {
         show(name, table, args.records, &mut out);
     }

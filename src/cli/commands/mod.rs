@@ -53,7 +53,9 @@ pub fn print(bytes: &[u8]) -> CommandResult {
 pub(crate) fn run_manifest(folder: &std::path::Path) -> Result<serde_json::Value, Failure> {
     let place = folder.join("run.json");
     if !place.is_file() {
-        return Err(Failure::new("A010", format!("`{}` is no run folder: it has no run.json", folder.display())).hint("`credlens run` makes one, such as out/2026-Q3"));
+        return Err(
+            Failure::new("A010", format!("`{}` is no run folder: it has no run.json", folder.display())).hint("`credlens run` makes one, such as out/2026-Q3")
+        );
     }
     let text = std::fs::read_to_string(&place).map_err(|error| Failure::io("A010", place.display().to_string(), error))?;
     serde_json::from_str(&text).map_err(|error| Failure::new("A010", format!("run.json is broken: {error}")).at(place.display().to_string()))

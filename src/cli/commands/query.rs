@@ -18,11 +18,16 @@ pub fn command(args: &QueryArgs, global: &Global) -> CommandResult {
     let config = Config::load(global.config.as_deref(), &[])?;
     let catalog = Catalog::new(&config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     let sql = match args.query.strip_prefix("metrics/") {
-        Some(id) => catalog.queries.get(&id.to_uppercase()).map(|query| query.sql.clone()).ok_or_else(|| Failure::new("A001", format!("no metric is called `{id}`")))?,
+        Some(id) => {
+            catalog.queries.get(&id.to_uppercase()).map(|query| query.sql.clone()).ok_or_else(|| Failure::new("A001", format!("no metric is called `{id}`")))?
+        }
         None => match Catalog::investigation(&args.query) {
             Some(sql) => sql.to_string(),
             None if args.query.contains(char::is_whitespace) => args.query.clone(),
-            None => return Err(Failure::new("A001", format!("no investigation is called `{}`", args.query)).hint("`credlens list investigations` shows them; SQL is given in quotes")),
+            None => {
+                return Err(Failure::new("A001", format!("no investigation is called `{}`", args.query))
+                    .hint("`credlens list investigations` shows them; SQL is given in quotes"));
+            }
         },
     };
     let table = query_run(&catalog, &args.run, &sql).map_err(|error| Failure::new("A050", error.to_string()))?;
@@ -49,10 +54,15 @@ fn cell(column: &Column, row: usize) -> String {
 }
 
 fn as_text(table: &Table) -> String {
-    let cells: Vec<Vec<String>> = table.columns.iter().map(|(name, column)| std::iter::once(name.clone()).chain((0..table.rows()).map(|row| terminal_safe(&cell(column, row)))).collect()).collect();
+    let cells: Vec<Vec<String>> = table
+        .columns
+        .iter()
+        .map(|(name, column)| std::iter::once(name.clone()).chain((0..table.rows()).map(|row| terminal_safe(&cell(column, row)))).collect())
+        .collect();
     let widths: Vec<usize> = cells.iter().map(|column| column.iter().map(|text| escape::width(text)).max().unwrap_or(0)).collect();
     let line = |row: usize| {
-        let parts: Vec<String> = cells.iter().zip(&widths).map(|(column, width)| format!("{}{}", column[row], " ".repeat(width - escape::width(&column[row])))).collect();
+        let parts: Vec<String> =
+            cells.iter().zip(&widths).map(|(column, width)| format!("{}{}", column[row], " ".repeat(width - escape::width(&column[row])))).collect();
         parts.join("  ").trim_end().to_string() + "\n"
     };
     (0..=table.rows()).map(line).collect()

@@ -17,8 +17,20 @@ use std::path::Path;
 
 /// Queries over the subjects, in the order in which they read each other: name, and the frame its rows become.
 const QUERIES: [(&str, &str); 15] = [
-    ("calls", "retro_calls"), ("candidates", "retro_candidates"), ("neighbours", "retro_neighbours"), ("milestones", ""), ("apis", ""), ("scopes", ""),
-    ("addresses", ""), ("violations", ""), ("phases", ""), ("credentials", ""), ("grants", ""), ("identities", ""), ("tickets", ""), ("events", ""),
+    ("calls", "retro_calls"),
+    ("candidates", "retro_candidates"),
+    ("neighbours", "retro_neighbours"),
+    ("milestones", ""),
+    ("apis", ""),
+    ("scopes", ""),
+    ("addresses", ""),
+    ("violations", ""),
+    ("phases", ""),
+    ("credentials", ""),
+    ("grants", ""),
+    ("identities", ""),
+    ("tickets", ""),
+    ("events", ""),
     ("coverage", ""),
 ];
 
@@ -62,7 +74,9 @@ pub fn retrospective(catalog: &Catalog, run: &Path, key: Key) -> Result<Retro, F
         }
         facts.insert(name, rows);
     }
-    if seeds.iter().all(|seed| !seed.is_case) && facts["milestones"].rows() + facts["events"].rows() + facts["credentials"].rows() + facts["identities"].rows() == 0 {
+    if seeds.iter().all(|seed| !seed.is_case)
+        && facts["milestones"].rows() + facts["events"].rows() + facts["credentials"].rows() + facts["identities"].rows() == 0
+    {
         return Err(nothing_known(&key));
     }
     Ok(Retro {
@@ -82,12 +96,14 @@ fn nothing_known(key: &Key) -> Failure {
         Key::Identity(_) => "select identity, kind from identities",
     };
     let order = list.split([' ', ',']).nth(1).unwrap_or("1");
-    Failure::new("A001", format!("the run knows no {} `{}`", key.kind(), crate::diagnostic::terminal_safe(key.name()))).hint(format!("`credlens query \"{list} order by {order}\" --run DIR` lists them"))
+    Failure::new("A001", format!("the run knows no {} `{}`", key.kind(), crate::diagnostic::terminal_safe(key.name())))
+        .hint(format!("`credlens query \"{list} order by {order}\" --run DIR` lists them"))
 }
 
 fn ask(catalog: &Catalog, run: &Path, name: &str, own: &BTreeMap<String, Table>) -> Result<Table, Failure> {
     let sql = Catalog::retro(name).ok_or_else(|| Failure::new("A050", format!("retro/{name}.sql is missing")))?;
-    query_run_with(catalog, run, sql, own).map_err(|error| Failure::new("A050", format!("retro/{name}: {}", error.message)).hint("was the run made by this version of credlens?"))
+    query_run_with(catalog, run, sql, own)
+        .map_err(|error| Failure::new("A050", format!("retro/{name}: {}", error.message)).hint("was the run made by this version of credlens?"))
 }
 
 fn key_table(key: &Key) -> Table {
@@ -235,10 +251,15 @@ mod tests {
         with_stack(|| {
             let run = estate(out.path());
             let catalog = Catalog::new(&[]).unwrap();
-            let cases = query_run(&catalog, &run, "select ticket, credential, proof_grade, calls_after_exposure from revocations order by ticket, credential").unwrap();
+            let cases =
+                query_run(&catalog, &run, "select ticket, credential, proof_grade, calls_after_exposure from revocations order by ticket, credential").unwrap();
             let exposed = |facts: &crate::summary::report::prose::Table| -> i64 {
                 use crate::summary::report::prose::Cell;
-                let accepted = |row: &&Vec<Cell>| row[0] == Cell::Words("between exposure and enforcement".into()) && row[1] != Cell::Words("blocked".into()) && row[1] != Cell::Words("failed".into());
+                let accepted = |row: &&Vec<Cell>| {
+                    row[0] == Cell::Words("between exposure and enforcement".into())
+                        && row[1] != Cell::Words("blocked".into())
+                        && row[1] != Cell::Words("failed".into())
+                };
                 facts.rows.iter().filter(accepted).map(|row| if let Cell::Count(calls) = row[2] { calls } else { 0 }).sum()
             };
             // Accepted after revocation, another credential revoked, two credentials; all cases would take minutes here.
@@ -246,7 +267,9 @@ mod tests {
                 let retro = retrospective(&catalog, &run, Key::Ticket(ticket.into())).unwrap();
                 for subject in &retro.subjects {
                     let seed = &subject.seed;
-                    let row = (0..cases.rows()).find(|row| cases.text("ticket", *row) == Some(ticket) && cases.text("credential", *row) == seed.credential.as_deref()).unwrap();
+                    let row = (0..cases.rows())
+                        .find(|row| cases.text("ticket", *row) == Some(ticket) && cases.text("credential", *row) == seed.credential.as_deref())
+                        .unwrap();
                     assert_eq!(Some(exposed(&subject.calls)), cases.int("calls_after_exposure", row), "{ticket}");
                     assert_eq!(!subject.proof_records.rows.is_empty(), seed.accepted_after + seed.rejected_after > 0, "{ticket}");
                     assert!(subject.clocks.iter().any(|clock| clock.name == "detected" && !clock.records.is_empty()), "{ticket}");

@@ -20,8 +20,8 @@ use crate::record::token::Digester;
 use crate::source::discover::{Discovery, discover};
 use crate::source::library::Library;
 use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
-use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
 use crate::summary::report::Report;
+use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
 use crate::summary::write::{RunFolder, write_text};
 use crate::summary::{chart, feed, html, json, markdown, parquet, terminal};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -62,7 +62,9 @@ impl Plan {
         let period = period_text.map(|text| text.parse::<Period>().map_err(|error| Failure::new("A001", format!("--period: {error}")))).transpose()?;
         let as_of_text = args.as_of.as_ref().or(config.as_of.as_ref());
         let as_of_us = as_of_text
-            .map(|text| parse_instant(text).ok_or_else(|| Failure::new("A001", format!("--as-of: `{text}` is no instant; write 2026-07-01 or 2026-07-01T12:00:00Z"))))
+            .map(|text| {
+                parse_instant(text).ok_or_else(|| Failure::new("A001", format!("--as-of: `{text}` is no instant; write 2026-07-01 or 2026-07-01T12:00:00Z")))
+            })
             .transpose()?;
         let max_rejects = args.max_rejects.as_deref().map(parse_share).transpose().map_err(|error| Failure::new("A001", format!("--max-rejects: {error}")))?;
         let paths = if args.paths.is_empty() { config.paths.clone() } else { args.paths.clone() };
@@ -173,7 +175,9 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
         return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).at(place).hint("`credlens list packs` shows them"));
     }
     let pack = match &plan.pack {
-        Some(id) => Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")).hint("`credlens list packs` shows them"))?),
+        Some(id) => {
+            Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")).hint("`credlens list packs` shows them"))?)
+        }
         None => None,
     };
     let mut found = discover(&plan.paths);
@@ -197,7 +201,8 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     clock.lap("read");
     let digests = digests(plan, &evidence, &catalog);
     let metadata = FileMetadata { run_digest: digests.inputs.clone() };
-    let frame_settings = FrameSettings { credential_aliases: credential_aliases(plan, &settings.digester), grammar: plan.config.grammar.clone(), metadata: metadata.clone() };
+    let frame_settings =
+        FrameSettings { credential_aliases: credential_aliases(plan, &settings.digester), grammar: plan.config.grammar.clone(), metadata: metadata.clone() };
     let frames_folder = folder.path().join("parquet/frames");
     let frames = build_frames(&mut evidence, &library, &frame_settings, &frames_folder).map_err(output)?;
     clock.lap("frames");
@@ -207,7 +212,8 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     for (name, table) in &small {
         write_batch(&frames_folder.join(format!("{name}.parquet")), &table.to_batch(), &metadata).map_err(output)?;
     }
-    let results = run_catalog(&catalog, &frames, &small, &|query| is_output(query) || query.name == LATE_CALLS).map_err(|error| Failure::new("A050", error.to_string()))?;
+    let results = run_catalog(&catalog, &frames, &small, &|query| is_output(query) || query.name == LATE_CALLS)
+        .map_err(|error| Failure::new("A050", error.to_string()))?;
     clock.lap("queries");
     if progress.stop.load(Ordering::Relaxed) {
         return Err(Failure::new("A020", "interrupted; the earlier run folder is as it was"));
@@ -237,7 +243,8 @@ pub(super) fn choose_measures(plan: &Plan, catalog: &mut Catalog) -> Result<(), 
     let names = |list: &[String], id: &str| list.iter().any(|name| !name.is_empty() && id.starts_with(&name.to_uppercase()));
     for (flag, list) in [("--only", &plan.only), ("--skip", &plan.skip)] {
         if let Some(name) = list.iter().find(|name| !ids.iter().any(|id| names(std::slice::from_ref(name), id))) {
-            return Err(Failure::new("A001", format!("{flag}: no measure has the id `{}`, and none begins with it", terminal_safe(name))).hint("`credlens list metrics` shows all ids"));
+            return Err(Failure::new("A001", format!("{flag}: no measure has the id `{}`, and none begins with it", terminal_safe(name)))
+                .hint("`credlens list metrics` shows all ids"));
         }
     }
     let is_chosen = |id: &str| (plan.only.is_empty() || names(&plan.only, id)) && !names(&plan.skip, id);
@@ -275,7 +282,9 @@ pub(super) fn check_targets(plan: &Plan, catalog: &Catalog) -> Result<(), Failur
     let place = plan.config.file.as_ref().map_or_else(|| "credlens.toml".to_string(), |file| file.display().to_string());
     for (id, target) in &plan.config.measure.targets {
         let Some(definition) = definitions.get(id) else {
-            return Err(Failure::new("A003", format!("unknown key `targets.{id}`: no metric has this id")).at(place).hint("`credlens list metrics` shows all ids"));
+            return Err(Failure::new("A003", format!("unknown key `targets.{id}`: no metric has this id"))
+                .at(place)
+                .hint("`credlens list metrics` shows all ids"));
         };
         if !crate::metric::definition::is_value_of(definition.unit, *target) {
             return Err(Failure::new("A003", format!("`targets.{id}`: {target} is no {}", definition.unit.as_str())).at(place));
@@ -293,7 +302,8 @@ fn check_read(evidence: &Evidence, found: &Discovery, progress: &Progress) -> Re
     }
     let first = found.problems.first().map(|(path, error)| format!("{}: {error}", path.display()));
     let unknown = evidence.files.first().map(|file| format!("{}: {}", file.path.display(), describe(&file.state)));
-    let failure = Failure::new("A010", "no file that any pack knows").hint("`credlens inspect FILE` shows how a file is read; `credlens list packs` what is known");
+    let failure =
+        Failure::new("A010", "no file that any pack knows").hint("`credlens inspect FILE` shows how a file is read; `credlens list packs` what is known");
     Err(match first.or(unknown) {
         Some(place) => failure.at(terminal_safe(&place)),
         None => failure,
@@ -364,7 +374,8 @@ fn targets(definitions: &BTreeMap<String, MetricDefinition>, plan: &Plan) -> BTr
     let mut targets = BTreeMap::new();
     for definition in definitions.values() {
         // RV01 shares its target with RV05 unless it was given one of its own.
-        let shared = (definition.id == "RV01" && measure.revoke_target_us != MeasureSettings::default().revoke_target_us).then_some(measure.revoke_target_us as f64 / 1e6);
+        let shared = (definition.id == "RV01" && measure.revoke_target_us != MeasureSettings::default().revoke_target_us)
+            .then_some(measure.revoke_target_us as f64 / 1e6);
         let configured = measure.targets.get(&definition.id).copied().or(shared);
         let Some(value) = configured.or(definition.target) else { continue };
         let source = if configured.is_some() { "credlens.toml" } else { "default" };
@@ -404,7 +415,14 @@ fn query_row(table: &Table, row: usize) -> Result<QueryRow, String> {
 
 #[allow(clippy::too_many_arguments)]
 fn write_tables(
-    folder: &RunFolder, catalog: &Catalog, results: &Results, rows: &[MetricRow], evidence: &Evidence, frames: &Frames, library: &Library, plan: &Plan,
+    folder: &RunFolder,
+    catalog: &Catalog,
+    results: &Results,
+    rows: &[MetricRow],
+    evidence: &Evidence,
+    frames: &Frames,
+    library: &Library,
+    plan: &Plan,
     metadata: &FileMetadata,
 ) -> std::io::Result<BTreeMap<String, Table>> {
     let place = folder.path().join("parquet");
@@ -465,11 +483,21 @@ fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) 
 
 #[allow(clippy::too_many_arguments)]
 fn report_input(
-    plan: &Plan, catalog: &Catalog, calendar: &Calendar, evidence: &Evidence, frames: &Frames, library: &Library, rows: Vec<MetricRow>, context: JudgeContext,
-    entities: &BTreeMap<String, Table>, late: &Table, digests: &Digests,
+    plan: &Plan,
+    catalog: &Catalog,
+    calendar: &Calendar,
+    evidence: &Evidence,
+    frames: &Frames,
+    library: &Library,
+    rows: Vec<MetricRow>,
+    context: JudgeContext,
+    entities: &BTreeMap<String, Table>,
+    late: &Table,
+    digests: &Digests,
 ) -> ReportInput {
     let source_of = |file: u32| source_name(evidence, library, file);
-    let streams: BTreeSet<String> = library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
+    let streams: BTreeSet<String> =
+        library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
     let gaps = unusual_gaps(day_gaps(evidence, &source_of), &streams);
     ReportInput {
         tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -548,8 +576,12 @@ fn evidence_shares(frames: &Frames, source_of: &dyn Fn(u32) -> String) -> Vec<Ev
     let mut sums: BTreeMap<(String, &str), (i64, i64)> = BTreeMap::new();
     for ((file, _), counts) in &frames.coverage {
         let kinds = [
-            ("api", counts.with_api), ("identity", counts.with_identity), ("credential", counts.with_credential), ("scheme", counts.with_scheme),
-            ("proof", counts.with_proof), ("scopes", counts.with_scopes),
+            ("api", counts.with_api),
+            ("identity", counts.with_identity),
+            ("credential", counts.with_credential),
+            ("scheme", counts.with_scheme),
+            ("proof", counts.with_proof),
+            ("scopes", counts.with_scopes),
         ];
         for (kind, with) in kinds {
             let sum = sums.entry((source_of(*file), kind)).or_default();
@@ -627,8 +659,17 @@ fn file_digest(path: &Path) -> String {
 
 #[allow(clippy::too_many_arguments)]
 fn manifest(
-    plan: &Plan, library: &Library, catalog: &Catalog, calendar: &Calendar, evidence: &Evidence, digests: &Digests, results: &Results, clock: &Clock, records: u64,
-    rejects: u64, failed_gates: &[String],
+    plan: &Plan,
+    library: &Library,
+    catalog: &Catalog,
+    calendar: &Calendar,
+    evidence: &Evidence,
+    digests: &Digests,
+    results: &Results,
+    clock: &Clock,
+    records: u64,
+    rejects: u64,
+    failed_gates: &[String],
 ) -> serde_json::Value {
     let mut sums: BTreeMap<u32, [u64; 5]> = BTreeMap::new();
     for ((file, _), counts) in &evidence.ledger {
@@ -653,7 +694,8 @@ fn manifest(
             })
         })
         .collect();
-    let queries: BTreeMap<&str, String> = catalog.queries.values().map(|query| (query.name.as_str(), crate::record::token::hex(&Sha256::digest(query.sql.as_bytes())))).collect();
+    let queries: BTreeMap<&str, String> =
+        catalog.queries.values().map(|query| (query.name.as_str(), crate::record::token::hex(&Sha256::digest(query.sql.as_bytes())))).collect();
     let millis = |duration: &Duration| duration.as_secs_f64() * 1000.0;
     serde_json::json!({
         "schema_version": 1,
@@ -689,7 +731,8 @@ fn tell(outcome: &Outcome, elapsed: Duration, global: &Global) -> Result<(), Fai
     for note in &outcome.notes {
         text += &format!("{note}\n");
     }
-    text += &format!("Read {} files, {} records in {:.1} s. ", outcome.evidence.files.len(), crate::units::Count(outcome.records as i64), elapsed.as_secs_f64());
+    text +=
+        &format!("Read {} files, {} records in {:.1} s. ", outcome.evidence.files.len(), crate::units::Count(outcome.records as i64), elapsed.as_secs_f64());
     text += &reject_line(outcome);
     text += "\n\n";
     text += &terminal::scorecard(&outcome.report, width, is_colored);
@@ -721,7 +764,8 @@ fn failed_gates(plan: &Plan, rows: &[MetricRow], headline: &Period, records: u64
         failed.push(format!("error[A012]: {rejects} of {records} records were rejected, more than the {allowed}% that --max-rejects allows"));
     }
     let shown = |row: &&MetricRow| row.is_headline() && row.period == *headline;
-    let ids = |test: &dyn Fn(&MetricRow) -> bool| rows.iter().filter(shown).filter(|row| test(row)).map(|row| row.metric_id.clone()).collect::<Vec<_>>().join(", ");
+    let ids =
+        |test: &dyn Fn(&MetricRow) -> bool| rows.iter().filter(shown).filter(|row| test(row)).map(|row| row.metric_id.clone()).collect::<Vec<_>>().join(", ");
     for what in &plan.fail_on {
         let (name, found) = match what {
             FailOn::Missed => ("missed", ids(&|row| row.judgement == Judgement::Missed)),

@@ -34,9 +34,11 @@ impl WantedColumns {
     /// Where the column of this name goes; names differ by more than case.
     pub fn target(&self, column: &str) -> Target {
         let slot = |suffix: &str| {
-            let is_wanted = |name: &str| name.len() == column.len() + suffix.len() && name.is_char_boundary(column.len()) && {
-                let (head, tail) = name.split_at(column.len());
-                head.eq_ignore_ascii_case(column) && tail == suffix
+            let is_wanted = |name: &str| {
+                name.len() == column.len() + suffix.len() && name.is_char_boundary(column.len()) && {
+                    let (head, tail) = name.split_at(column.len());
+                    head.eq_ignore_ascii_case(column) && tail == suffix
+                }
             };
             self.names.iter().find(|(name, _)| is_wanted(name)).map(|(_, slot)| *slot)
         };

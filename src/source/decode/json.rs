@@ -240,14 +240,7 @@ impl JsonReader {
         self.spans.fill(Span::MISSING);
         self.serial += 1;
         let positions = self.index.index(record.as_bytes())?;
-        let mut walk = Walk {
-            plan,
-            text: record.as_bytes(),
-            positions,
-            spans: &mut self.spans,
-            seen: &mut self.seen,
-            serial: self.serial,
-        };
+        let mut walk = Walk { plan, text: record.as_bytes(), positions, spans: &mut self.spans, seen: &mut self.seen, serial: self.serial };
         walk.record()?;
         Ok(Fields::new(record, &self.spans))
     }

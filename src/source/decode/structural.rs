@@ -238,9 +238,7 @@ mod x86 {
     #[inline]
     fn kinds_avx2(bytes: &[u8; 64], escaped: u64) -> EscapeKinds {
         // SAFETY: both loads stay inside the 64 bytes.
-        let (low, high) = unsafe {
-            (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes.as_ptr().add(32).cast()))
-        };
+        let (low, high) = unsafe { (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes.as_ptr().add(32).cast())) };
         let equal = |byte: u8| {
             let wanted = _mm256_set1_epi8(byte as i8);
             mask(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted))
@@ -253,9 +251,7 @@ mod x86 {
     #[inline]
     fn block_avx2(bytes: &[u8; 64]) -> Block {
         // SAFETY: both loads stay inside the 64 bytes.
-        let (low, high) = unsafe {
-            (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes.as_ptr().add(32).cast()))
-        };
+        let (low, high) = unsafe { (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes.as_ptr().add(32).cast())) };
         let equal = |byte: u8| {
             let wanted = _mm256_set1_epi8(byte as i8);
             mask(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted))
@@ -268,16 +264,8 @@ mod x86 {
             mask(_mm256_cmpeq_epi8(low20, wanted), _mm256_cmpeq_epi8(high20, wanted))
         };
         let limit = _mm256_set1_epi8(0x1f);
-        let control = mask(
-            _mm256_cmpeq_epi8(_mm256_min_epu8(low, limit), low),
-            _mm256_cmpeq_epi8(_mm256_min_epu8(high, limit), high),
-        );
-        Block {
-            quote: equal(b'"'),
-            backslash: equal(b'\\'),
-            operator: folded(b'{') | folded(b'}') | equal(b':') | equal(b','),
-            control,
-        }
+        let control = mask(_mm256_cmpeq_epi8(_mm256_min_epu8(low, limit), low), _mm256_cmpeq_epi8(_mm256_min_epu8(high, limit), high));
+        Block { quote: equal(b'"'), backslash: equal(b'\\'), operator: folded(b'{') | folded(b'}') | equal(b':') | equal(b','), control }
     }
 
     #[target_feature(enable = "avx2")]
@@ -310,9 +298,8 @@ mod x86 {
         let length = out.len();
         debug_assert!(length + 64 <= out.capacity());
         let iota = _mm512_set_epi8(
-            63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37,
-            36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10,
-            9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
+            63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27,
+            26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
         );
         let packed = _mm512_maskz_compress_epi8(bits, iota);
         let start = _mm512_set1_epi32(base as i32);

@@ -25,20 +25,12 @@ pub fn scope_use(report: &Report) -> Option<Chart> {
         .iter()
         .map(|it| Bar {
             name: label(&it.identity, NAME_CHARACTERS),
-            parts: vec![
-                (Fill::Plain("c-a"), it.used),
-                (Fill::Hatched("c-c"), it.unused),
-                (Fill::Plain("c-open"), it.not_judged),
-            ],
+            parts: vec![(Fill::Plain("c-a"), it.used), (Fill::Hatched("c-c"), it.unused), (Fill::Plain("c-open"), it.not_judged)],
             note: format!("{} of {} unused", Count(it.unused), Count(it.used + it.unused)),
         })
         .collect();
     let title = "Granted scopes used, identities with most unused".to_owned();
-    let legend = [
-        (Fill::Plain("c-a"), "used in 90 days"),
-        (Fill::Hatched("c-c"), "unused"),
-        (Fill::Plain("c-open"), "too young or not observable"),
-    ];
+    let legend = [(Fill::Plain("c-a"), "used in 90 days"), (Fill::Hatched("c-c"), "unused"), (Fill::Plain("c-open"), "too young or not observable")];
     draw("scope-use.svg", title, &legend, &bars)
 }
 
@@ -61,8 +53,7 @@ pub fn exception_traffic(report: &Report) -> Option<Chart> {
         })
         .collect();
     let title = format!("Calls on exceptions, {}", report.period);
-    let legend =
-        [(Fill::Plain("c-a"), "active"), (Fill::Hatched("c-c"), "expired, still relied on")];
+    let legend = [(Fill::Plain("c-a"), "active"), (Fill::Hatched("c-c"), "expired, still relied on")];
     draw("exceptions.svg", title, &legend, &bars)
 }
 

@@ -61,26 +61,17 @@ impl Canvas {
             Anchor::End => "end",
         };
         let (x, y, text) = (number(x), number(y), escape::svg(text));
-        let _ = writeln!(
-            self.body,
-            "<text x=\"{x}\" y=\"{y}\" class=\"c-t {class}\" text-anchor=\"{anchor}\">{text}</text>"
-        );
+        let _ = writeln!(self.body, "<text x=\"{x}\" y=\"{y}\" class=\"c-t {class}\" text-anchor=\"{anchor}\">{text}</text>");
     }
 
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), class: &str) {
         let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(number);
-        let _ = writeln!(
-            self.body,
-            "<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\" class=\"{class}\"/>"
-        );
+        let _ = writeln!(self.body, "<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\" class=\"{class}\"/>");
     }
 
     pub fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, class: &str) {
         let [x, y, width, height] = [x, y, width.max(0.0), height.max(0.0)].map(number);
-        let _ = writeln!(
-            self.body,
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" class=\"{class}\"/>"
-        );
+        let _ = writeln!(self.body, "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" class=\"{class}\"/>");
     }
 
     /// A rectangle with diagonal lines, told from a plain one without colour.
@@ -104,8 +95,7 @@ impl Canvas {
 
     pub fn circle(&mut self, x: f64, y: f64, radius: f64, class: &str) {
         let [x, y, radius] = [x, y, radius].map(number);
-        let _ =
-            writeln!(self.body, "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" class=\"{class}\"/>");
+        let _ = writeln!(self.body, "<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" class=\"{class}\"/>");
     }
 
     /// Straight lines through the points.

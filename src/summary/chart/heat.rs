@@ -43,12 +43,8 @@ fn cell(canvas: &mut Canvas, cell: HeatCell, x: f64, y: f64, width: f64, height:
     let (fill, text, class) = match cell {
         HeatCell::NoCalls => (Fill::Plain("c-none"), "·".to_owned(), ""),
         HeatCell::InsufficientEvidence => (Fill::Hatched("c-none"), "?".to_owned(), "c-v"),
-        HeatCell::Replayable(share) if share <= 0.0 => {
-            (Fill::Plain("c-a"), Share(share).to_string(), "c-i")
-        }
-        HeatCell::Replayable(share) if share < 1.0 => {
-            (Fill::Plain("c-b"), Share(share).to_string(), "c-i")
-        }
+        HeatCell::Replayable(share) if share <= 0.0 => (Fill::Plain("c-a"), Share(share).to_string(), "c-i"),
+        HeatCell::Replayable(share) if share < 1.0 => (Fill::Plain("c-b"), Share(share).to_string(), "c-i"),
         HeatCell::Replayable(share) => (Fill::Plain("c-c"), Share(share).to_string(), "c-i"),
     };
     canvas.fill(fill, x + 1.0, y + 1.0, width - 2.0, height - 2.0);

@@ -9,10 +9,8 @@ use crate::summary::report::{Report, SurvivalStep};
 use crate::units::{DurationSeconds, Share, counted};
 
 const FIRST_S: f64 = 60.0;
-const TICKS_S: [f64; 9] =
-    [60.0, 600.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0, 2_592_000.0, 7_776_000.0, 31_536_000.0];
-const TICK_NAMES: [&str; 9] =
-    ["1 min", "10 min", "1 h", "4 h", "1 d", "7 d", "30 d", "90 d", "1 y"];
+const TICKS_S: [f64; 9] = [60.0, 600.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0, 2_592_000.0, 7_776_000.0, 31_536_000.0];
+const TICK_NAMES: [&str; 9] = ["1 min", "10 min", "1 h", "4 h", "1 d", "7 d", "30 d", "90 d", "1 y"];
 
 pub fn chart(report: &Report) -> Option<Chart> {
     let steps = &report.figures.survival;
@@ -20,10 +18,7 @@ pub fn chart(report: &Report) -> Option<Chart> {
     let open: i64 = steps.iter().map(|step| step.censored).sum();
     let title = format!("Compromised credentials not yet revoked, {}", report.period);
     let mut canvas = Canvas::new(&title);
-    let subtitle = format!(
-        "{}, {open} open (marked +); time since detection, log scale",
-        counted(n, "case", "cases")
-    );
+    let subtitle = format!("{}, {open} open (marked +); time since detection, log scale", counted(n, "case", "cases"));
     canvas.text(16.0, 40.0, "", Anchor::Start, &subtitle);
     let y = Scale { low: 0.0, high: 1.0, from: BOTTOM, to: TOP };
     let x = time_axis(&mut canvas, steps, &y);
@@ -32,11 +27,7 @@ pub fn chart(report: &Report) -> Option<Chart> {
     Some(canvas.finish("survival.svg", title, description(steps, n, open)))
 }
 
-fn time_axis(
-    canvas: &mut Canvas,
-    steps: &[SurvivalStep],
-    y: &Scale,
-) -> impl Fn(f64) -> f64 + use<> {
+fn time_axis(canvas: &mut Canvas, steps: &[SurvivalStep], y: &Scale) -> impl Fn(f64) -> f64 + use<> {
     let longest = steps.last().map_or(FIRST_S, |step| step.t_s).max(7_200.0);
     let scale = Scale { low: FIRST_S.ln(), high: longest.ln(), from: LEFT, to: RIGHT - 20.0 };
     let x = move |seconds: f64| scale.at(seconds.max(FIRST_S).ln());
@@ -77,20 +68,13 @@ fn target(canvas: &mut Canvas, report: &Report, x: &impl Fn(f64) -> f64) {
         let at = x(target);
         canvas.line((at, TOP), (at, BOTTOM), "c-target");
         let label = format!("target {}", DurationSeconds(target));
-        let (anchor, at) =
-            if at > 480.0 { (Anchor::End, at - 5.0) } else { (Anchor::Start, at + 5.0) };
+        let (anchor, at) = if at > 480.0 { (Anchor::End, at - 5.0) } else { (Anchor::Start, at + 5.0) };
         canvas.text(at, TOP + 10.0, "c-tt", anchor, &label);
     }
 }
 
 fn description(steps: &[SurvivalStep], n: i64, open: i64) -> String {
-    let surviving = |limit_s: f64| {
-        steps
-            .iter()
-            .take_while(|step| step.t_s <= limit_s)
-            .last()
-            .map_or(1.0, |step| step.surviving)
-    };
+    let surviving = |limit_s: f64| steps.iter().take_while(|step| step.t_s <= limit_s).last().map_or(1.0, |step| step.surviving);
     format!(
         "Of {n} cases {} were not yet revoked after 1 hour, {} after 24 hours and {} after 7 days. \
          {open} are open.",

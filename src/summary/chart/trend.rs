@@ -21,8 +21,7 @@ fn draw(report: &Report, row: &ScoreRow) -> Chart {
     }
     for run in runs(&row.history) {
         band(&mut canvas, &row.history, run.clone(), &x, &y);
-        let points: Vec<(f64, f64)> =
-            run.filter_map(|index| Some((x(index), y.at(row.history[index].value?)))).collect();
+        let points: Vec<(f64, f64)> = run.filter_map(|index| Some((x(index), y.at(row.history[index].value?)))).collect();
         canvas.polyline(&points, "c-line");
     }
     if let Some(target) = row.target {
@@ -46,8 +45,7 @@ fn axis(canvas: &mut Canvas, row: &ScoreRow) -> Scale {
         Unit::Seconds | Unit::Count => 0.0,
     };
     let per = seconds_per_tick_unit(row.unit, high);
-    let mut ticks: Vec<f64> =
-        nice_ticks(low / per, high / per).into_iter().map(|it| it * per).collect();
+    let mut ticks: Vec<f64> = nice_ticks(low / per, high / per).into_iter().map(|it| it * per).collect();
     if row.unit == Unit::Share {
         ticks.retain(|tick| (-1e-9..=1.0 + 1e-9).contains(tick));
     }
@@ -89,16 +87,9 @@ fn runs(history: &[HistoryPoint]) -> Vec<std::ops::Range<usize>> {
     runs
 }
 
-fn band(
-    canvas: &mut Canvas,
-    history: &[HistoryPoint],
-    run: std::ops::Range<usize>,
-    x: &impl Fn(usize) -> f64,
-    y: &Scale,
-) {
+fn band(canvas: &mut Canvas, history: &[HistoryPoint], run: std::ops::Range<usize>, x: &impl Fn(usize) -> f64, y: &Scale) {
     let limits = |index: usize| Some((history[index].ci_low?, history[index].ci_high?));
-    let known: Vec<(usize, f64, f64)> =
-        run.filter_map(|index| limits(index).map(|(low, high)| (index, low, high))).collect();
+    let known: Vec<(usize, f64, f64)> = run.filter_map(|index| limits(index).map(|(low, high)| (index, low, high))).collect();
     // One period alone has no area: its interval is a bar.
     if let [(index, low, high)] = known[..] {
         let (top, bottom) = (y.at(high), y.at(low));

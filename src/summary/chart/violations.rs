@@ -63,10 +63,5 @@ fn column(canvas: &mut Canvas, bin: &ViolationBin, x: f64, width: f64, y: &Scale
 
 fn description(bins: &[ViolationBin]) -> String {
     let sum = |field: fn(&ViolationBin) -> i64| Count(bins.iter().map(field).sum());
-    format!(
-        "{} blocked, {} observed only, {} missed.",
-        sum(|bin| bin.blocked),
-        sum(|bin| bin.observed),
-        sum(|bin| bin.missed)
-    )
+    format!("{} blocked, {} observed only, {} missed.", sum(|bin| bin.blocked), sum(|bin| bin.observed), sum(|bin| bin.missed))
 }

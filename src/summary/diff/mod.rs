@@ -89,7 +89,12 @@ impl Difference {
     /// True when nothing is different but the folders' names.
     pub fn is_empty(&self) -> bool {
         let moved = [&self.verdicts, &self.identities, &self.grants, &self.cases, &self.exceptions].iter().all(|list| list.is_empty());
-        moved && self.metrics.is_empty() && self.settings.is_empty() && self.definitions == Changes::default() && self.inputs == Changes::default() && self.a.same_question(&self.b)
+        moved
+            && self.metrics.is_empty()
+            && self.settings.is_empty()
+            && self.definitions == Changes::default()
+            && self.inputs == Changes::default()
+            && self.a.same_question(&self.b)
     }
 }
 
@@ -111,7 +116,9 @@ pub fn compare(a: &RunTables, b: &RunTables) -> Difference {
     let names = ["sender constraint", "scopes"];
     let verdicts = ["verdict", "scope_verdict"].iter().zip(names).flat_map(|(column, name)| movements(name, &apis(a, column), &apis(b, column))).collect();
     let governance = [("unowned", "is_unowned"), ("orphaned", "is_orphaned"), ("dormant", "is_dormant")];
-    let identities = governance.iter().flat_map(|(name, column)| movements(name, &entities(a, "identities", &["identity"], column), &entities(b, "identities", &["identity"], column)));
+    let identities = governance
+        .iter()
+        .flat_map(|(name, column)| movements(name, &entities(a, "identities", &["identity"], column), &entities(b, "identities", &["identity"], column)));
     // Becoming known as one that is fine, or not judged, is no news.
     let identities = identities.filter(|movement| [&movement.from, &movement.to].iter().any(|state| state.as_deref() == Some("yes")));
     Difference {
@@ -125,7 +132,11 @@ pub fn compare(a: &RunTables, b: &RunTables) -> Difference {
         inputs: changes(&inputs(&a.manifest), &inputs(&b.manifest)),
         verdicts,
         identities: identities.collect(),
-        grants: movements("grant", &entities(a, "grants", &["identity", "scope", "api"], "state"), &entities(b, "grants", &["identity", "scope", "api"], "state")),
+        grants: movements(
+            "grant",
+            &entities(a, "grants", &["identity", "scope", "api"], "state"),
+            &entities(b, "grants", &["identity", "scope", "api"], "state"),
+        ),
         cases: movements("case", &cases(a), &cases(b)),
         exceptions: movements("exception", &entities(a, "exceptions", &["id"], "state"), &entities(b, "exceptions", &["id"], "state")),
     }
@@ -209,7 +220,11 @@ fn digests_of(queries: &Value) -> BTreeMap<String, String> {
 
 fn inputs(manifest: &Value) -> BTreeMap<String, String> {
     let files = manifest["files"].as_array().into_iter().flatten();
-    files.filter_map(|file| Some((file["file"].as_str()?.to_string(), format!("{} {}", file["digest"].as_str().unwrap_or(""), file["format"].as_str().unwrap_or(""))))).collect()
+    files
+        .filter_map(|file| {
+            Some((file["file"].as_str()?.to_string(), format!("{} {}", file["digest"].as_str().unwrap_or(""), file["format"].as_str().unwrap_or(""))))
+        })
+        .collect()
 }
 
 fn changes(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Changes {
@@ -258,7 +273,8 @@ struct Headline {
 fn headlines(run: &RunTables) -> BTreeMap<String, Headline> {
     let Some(table) = run.tables.get("metrics") else { return BTreeMap::new() };
     let period = run.manifest["period"].as_str();
-    let is_headline = |row: &usize| table.text("statistic", *row) == Some("value") && table.text("segment_kind", *row) == Some("all") && table.text("period", *row) == period;
+    let is_headline =
+        |row: &usize| table.text("statistic", *row) == Some("value") && table.text("segment_kind", *row) == Some("all") && table.text("period", *row) == period;
     let headline = |row: usize| {
         let status = match (table.text("status", row), table.text("reason", row)) {
             (Some("measured"), _) => table.text("judgement", row).unwrap_or("measured").replace('_', " "),
@@ -290,12 +306,16 @@ fn settings_of(run: &RunTables) -> BTreeMap<String, String> {
     }
     for (table, key, value) in [("ttl_limits", "kind", "limit_us"), ("revoke_targets", "severity", "target_us")] {
         if let Some(rows) = run.tables.get(table) {
-            settings.extend(keyed(rows, &[key], |row| cell(rows, value, row).unwrap_or_default()).into_iter().map(|(name, value)| (format!("{table}.{name}"), value)));
+            settings.extend(
+                keyed(rows, &[key], |row| cell(rows, value, row).unwrap_or_default()).into_iter().map(|(name, value)| (format!("{table}.{name}"), value)),
+            );
         }
     }
     if let Some(metrics) = run.tables.get("metrics") {
         let period = run.manifest["period"].as_str();
-        for row in (0..metrics.rows()).filter(|row| metrics.text("statistic", *row) == Some("value") && metrics.text("segment_kind", *row) == Some("all") && metrics.text("period", *row) == period) {
+        for row in (0..metrics.rows()).filter(|row| {
+            metrics.text("statistic", *row) == Some("value") && metrics.text("segment_kind", *row) == Some("all") && metrics.text("period", *row) == period
+        }) {
             let target = metrics.double("target", row).map_or_else(|| "none".into(), |target| target.to_string());
             settings.insert(format!("targets.{}", metrics.text("metric_id", row).unwrap_or("?")), target);
         }
@@ -313,7 +333,15 @@ mod tests {
     fn run(name: &str, verdict: &str, value: f64, digest: &str) -> RunTables {
         let text = |value: &str| Column::Text(vec![Some(value.to_string())]);
         let mut metrics = Table::default();
-        for (column, value) in [("metric_id", "SC01"), ("statistic", "value"), ("segment_kind", "all"), ("period", "2026-Q2"), ("status", "measured"), ("judgement", "missed"), ("unit", "share")] {
+        for (column, value) in [
+            ("metric_id", "SC01"),
+            ("statistic", "value"),
+            ("segment_kind", "all"),
+            ("period", "2026-Q2"),
+            ("status", "measured"),
+            ("judgement", "missed"),
+            ("unit", "share"),
+        ] {
             metrics.set(column, text(value));
         }
         metrics.set("value", Column::Double(vec![Some(value)]));
@@ -340,7 +368,10 @@ mod tests {
         assert_eq!(difference.definitions.changed, ["SC01"]);
         assert_eq!(difference.inputs.changed, ["a.log"]);
         let moved = &difference.verdicts[0];
-        assert_eq!((moved.from.as_deref(), moved.to.as_deref(), moved.entities.as_slice()), (Some("bearer_only"), Some("constrained"), &["pay|ments".to_string()][..]));
+        assert_eq!(
+            (moved.from.as_deref(), moved.to.as_deref(), moved.entities.as_slice()),
+            (Some("bearer_only"), Some("constrained"), &["pay|ments".to_string()][..])
+        );
         assert!(text::render(&difference).contains("+25.0 pp"));
     }
 

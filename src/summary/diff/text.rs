@@ -22,7 +22,11 @@ pub fn render(difference: &Difference) -> String {
     settings(&mut out, difference);
     names(&mut out, "Inputs", &difference.inputs, "by digest");
     for (title, list) in [
-        ("APIs", &difference.verdicts), ("Identities", &difference.identities), ("Grants", &difference.grants), ("Cases", &difference.cases), ("Exceptions", &difference.exceptions),
+        ("APIs", &difference.verdicts),
+        ("Identities", &difference.identities),
+        ("Grants", &difference.grants),
+        ("Cases", &difference.cases),
+        ("Exceptions", &difference.exceptions),
     ] {
         movements(&mut out, title, list);
     }
@@ -105,7 +109,15 @@ fn movements(out: &mut String, title: &str, list: &[Movement]) {
     let _ = writeln!(out, "\n{title}");
     for movement in list {
         let end = |state: &Option<String>| state.as_deref().map_or_else(|| "(not known)".to_string(), escape::terminal);
-        let _ = writeln!(out, "  {}: {} -> {}, {}: {}", movement.about, end(&movement.from), end(&movement.to), movement.entities.len(), listed(&movement.entities));
+        let _ = writeln!(
+            out,
+            "  {}: {} -> {}, {}: {}",
+            movement.about,
+            end(&movement.from),
+            end(&movement.to),
+            movement.entities.len(),
+            listed(&movement.entities)
+        );
     }
 }
 

@@ -19,21 +19,13 @@ const SHOWN_NAMES: usize = 3;
 const APIS_PER_DECISION: usize = 5;
 
 pub fn decisions(lookup: &Lookup, scorecard: &[ScoreRow]) -> Vec<Decision> {
-    let needs_work = |id: &str| {
-        scorecard
-            .iter()
-            .find(|row| row.id == id)
-            .filter(|row| row.judgement == Judgement::Missed || row.trend == Trend::Regressing)
-    };
+    let needs_work = |id: &str| scorecard.iter().find(|row| row.id == id).filter(|row| row.judgement == Judgement::Missed || row.trend == Trend::Regressing);
     let drafts = [
         still_accepted(lookup),
         open_cases(lookup),
         expired_exceptions(lookup),
-        needs_work("SC01").and_then(|row| {
-            apis(lookup, row, "Require proof of possession on", worst_apis(lookup))
-        }),
-        needs_work("SP01")
-            .and_then(|row| apis(lookup, row, "Replace broad scopes on", broadest_apis(lookup))),
+        needs_work("SC01").and_then(|row| apis(lookup, row, "Require proof of possession on", worst_apis(lookup))),
+        needs_work("SP01").and_then(|row| apis(lookup, row, "Replace broad scopes on", broadest_apis(lookup))),
         needs_work("ID01").and_then(|_| ungoverned(lookup)),
         needs_work("TK02").and_then(|_| lasting_secrets(lookup)),
         needs_work("SP02").and_then(|_| unused_grants(lookup)),
@@ -57,14 +49,11 @@ fn open_cases(lookup: &Lookup) -> Option<Decision> {
     let mut rows: Vec<_> = cases(lookup).filter(|row| row.is_open).collect();
     rows.sort_by_key(|row| super::offenders::case_key(row));
     let owners = rows.iter().filter_map(|row| lookup.identity_owner(row.identity.as_deref()));
-    let oldest = rows.first().and_then(|row| {
-        words::elapsed(row.detected_at_us, Some(lookup.input.as_of_us)).map(words::duration)
-    });
+    let oldest = rows.first().and_then(|row| words::elapsed(row.detected_at_us, Some(lookup.input.as_of_us)).map(words::duration));
     let names = rows.iter().filter_map(|row| row.ticket.as_deref());
     draft("RV01", rows.len(), owners.collect(), |count| {
         let age = oldest.map(|age| format!(", the oldest for {age}")).unwrap_or_default();
-        let text =
-            counted(count, "compromised credential that is", "compromised credentials that are");
+        let text = counted(count, "compromised credential that is", "compromised credentials that are");
         let prose = Prose::new().text(format!("Revoke {text} still open{age}"));
         match names.clone().next() {
             Some(_) => prose.text(": ").names(names, SHOWN_NAMES),
@@ -79,11 +68,7 @@ fn expired_exceptions(lookup: &Lookup) -> Option<Decision> {
     rows.sort_by_key(|row| (std::cmp::Reverse(row.calls), &row.id));
     let owners = rows.iter().filter_map(|row| row.owner.as_deref()).collect();
     draft("EX02", rows.len(), owners, |count| {
-        let text = counted(
-            count,
-            "exception that expired but still carries",
-            "exceptions that expired but still carry",
-        );
+        let text = counted(count, "exception that expired but still carries", "exceptions that expired but still carry");
         let names = rows.iter().map(|row| row.id.as_str());
         Prose::new().text(format!("Close or renew {text} calls: ")).names(names, SHOWN_NAMES)
     })
@@ -115,34 +100,20 @@ fn ungoverned(lookup: &Lookup) -> Option<Decision> {
             (ownerless, "name an owner for", "identity without one", "identities without one"),
             (dormant, "disable", "dormant identity", "dormant identities"),
         ];
-        let asks: Vec<String> = asks
-            .into_iter()
-            .filter(|(n, ..)| *n > 0)
-            .map(|(n, ask, one, many)| format!("{ask} {}", counted(n as i64, one, many)))
-            .collect();
+        let asks: Vec<String> =
+            asks.into_iter().filter(|(n, ..)| *n > 0).map(|(n, ask, one, many)| format!("{ask} {}", counted(n as i64, one, many))).collect();
         Prose::new().text(upper_first(&asks.join("; ")))
     })
 }
 
 fn lasting_secrets(lookup: &Lookup) -> Option<Decision> {
     let at = lookup.judged_at_us();
-    let rows: Vec<_> = lookup
-        .input
-        .entities
-        .credentials
-        .iter()
-        .filter(|row| {
-            row.is_short_lived == Some(false) && row.ended_at_us.is_none_or(|it| it >= at)
-        })
-        .collect();
+    let rows: Vec<_> =
+        lookup.input.entities.credentials.iter().filter(|row| row.is_short_lived == Some(false) && row.ended_at_us.is_none_or(|it| it >= at)).collect();
     let owners = rows.iter().filter_map(|row| lookup.identity_owner(row.identity.as_deref()));
     let never = rows.iter().filter(|row| row.expires_at_us.is_none()).count();
     draft("TK02", rows.len(), owners.collect(), |count| {
-        let text = counted(
-            count,
-            "credential that outlives its limit",
-            "credentials that outlive their limit",
-        );
+        let text = counted(count, "credential that outlives its limit", "credentials that outlive their limit");
         let never = if never > 0 { format!(", {never} without any expiry") } else { String::new() };
         Prose::new().text(format!("Rotate {text}{never}"))
     })
@@ -192,18 +163,9 @@ fn others(lookup: &Lookup, scorecard: &[ScoreRow]) -> Vec<Decision> {
 }
 
 /// Nothing to decide, no draft. Owners are listed once, by name.
-fn draft(
-    metric_id: &str,
-    count: usize,
-    owners: Vec<&str>,
-    text: impl FnOnce(i64) -> Prose,
-) -> Option<Decision> {
+fn draft(metric_id: &str, count: usize, owners: Vec<&str>, text: impl FnOnce(i64) -> Prose) -> Option<Decision> {
     let owners: BTreeSet<&str> = owners.into_iter().collect();
-    (count > 0).then(|| Decision {
-        metric_id: metric_id.to_owned(),
-        text: text(count as i64),
-        owners: owners.into_iter().map(str::to_owned).collect(),
-    })
+    (count > 0).then(|| Decision { metric_id: metric_id.to_owned(), text: text(count as i64), owners: owners.into_iter().map(str::to_owned).collect() })
 }
 
 fn upper_first(text: &str) -> String {

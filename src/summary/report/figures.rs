@@ -7,9 +7,7 @@ use super::input::RevocationRow;
 use super::lookup::Lookup;
 use super::offenders::cases;
 use super::words;
-use super::{
-    ExceptionTraffic, Figures, Heat, HeatCell, HeatRow, ScopeUse, SurvivalStep, ViolationBin,
-};
+use super::{ExceptionTraffic, Figures, Heat, HeatCell, HeatRow, ScopeUse, SurvivalStep, ViolationBin};
 use crate::metric::outcome::MetricRow;
 use crate::period::{MICROS_PER_DAY, Period};
 
@@ -22,8 +20,7 @@ const MAX_DAILY_BINS: i64 = 45;
 
 pub fn figures(lookup: &Lookup) -> Figures {
     let of_period = cases(lookup).filter(|row| lookup.is_in_period(row.detected_at_us));
-    let times: Vec<(f64, bool)> =
-        of_period.filter_map(|row| time_and_end(row, lookup.input.as_of_us)).collect();
+    let times: Vec<(f64, bool)> = of_period.filter_map(|row| time_and_end(row, lookup.input.as_of_us)).collect();
     Figures {
         survival: survival(&times),
         scope_use: scope_use(lookup),
@@ -66,12 +63,7 @@ pub fn survival(times: &[(f64, bool)]) -> Vec<SurvivalStep> {
 fn scope_use(lookup: &Lookup) -> Vec<ScopeUse> {
     let mut by_identity: BTreeMap<&str, ScopeUse> = BTreeMap::new();
     for grant in &lookup.input.entities.grants {
-        let bar = by_identity.entry(&grant.identity).or_insert_with(|| ScopeUse {
-            identity: grant.identity.clone(),
-            used: 0,
-            unused: 0,
-            not_judged: 0,
-        });
+        let bar = by_identity.entry(&grant.identity).or_insert_with(|| ScopeUse { identity: grant.identity.clone(), used: 0, unused: 0, not_judged: 0 });
         match grant.state.as_str() {
             "used" => bar.used += 1,
             "unused" => bar.unused += 1,
@@ -79,8 +71,7 @@ fn scope_use(lookup: &Lookup) -> Vec<ScopeUse> {
             _ => {}
         }
     }
-    let mut bars: Vec<ScopeUse> =
-        by_identity.into_values().filter(|bar| bar.used + bar.unused > 0).collect();
+    let mut bars: Vec<ScopeUse> = by_identity.into_values().filter(|bar| bar.used + bar.unused > 0).collect();
     bars.sort_by_key(|bar| (Reverse(bar.unused), Reverse(bar.used), bar.identity.clone()));
     bars.truncate(MAX_BARS);
     bars
@@ -91,15 +82,9 @@ fn violations(lookup: &Lookup) -> Vec<ViolationBin> {
     let period = lookup.input.period;
     let days_per_bin = if period.n_days() <= MAX_DAILY_BINS { 1 } else { 7 };
     let first_day = period.start_us() / MICROS_PER_DAY;
-    let n_bins =
-        period.n_days().div_euclid(days_per_bin) + i64::from(period.n_days() % days_per_bin > 0);
+    let n_bins = period.n_days().div_euclid(days_per_bin) + i64::from(period.n_days() % days_per_bin > 0);
     let mut bins: Vec<ViolationBin> = (0..n_bins)
-        .map(|index| ViolationBin {
-            start_us: period.start_us() + index * days_per_bin * MICROS_PER_DAY,
-            blocked: 0,
-            observed: 0,
-            missed: 0,
-        })
+        .map(|index| ViolationBin { start_us: period.start_us() + index * days_per_bin * MICROS_PER_DAY, blocked: 0, observed: 0, missed: 0 })
         .collect();
     for row in lookup.input.entities.violations.iter().filter(|row| row.kind != "rate_limited") {
         let index = row.day.saturating_sub(first_day).div_euclid(days_per_bin);
@@ -123,12 +108,7 @@ fn exception_traffic(lookup: &Lookup) -> Vec<ExceptionTraffic> {
     rows.sort_by_key(|row| (Reverse(row.calls), &row.id));
     rows.truncate(MAX_BARS);
     rows.into_iter()
-        .map(|row| ExceptionTraffic {
-            id: row.id.clone(),
-            state: row.state.clone(),
-            calls: row.calls,
-            share_of_calls: row.share_of_calls,
-        })
+        .map(|row| ExceptionTraffic { id: row.id.clone(), state: row.state.clone(), calls: row.calls, share_of_calls: row.share_of_calls })
         .collect()
 }
 
@@ -140,9 +120,7 @@ fn heat(lookup: &Lookup) -> Heat {
     let mut by_api: BTreeMap<&str, (i64, Vec<HeatCell>)> = BTreeMap::new();
     for (index, month) in months.iter().enumerate() {
         for row in lookup.segments("SC02", *month).filter(|row| row.segment_kind == "api") {
-            let entry = by_api
-                .entry(&row.segment)
-                .or_insert_with(|| (0, vec![HeatCell::NoCalls; months.len()]));
+            let entry = by_api.entry(&row.segment).or_insert_with(|| (0, vec![HeatCell::NoCalls; months.len()]));
             entry.1[index] = heat_cell(row);
             if lookup.input.period.contains(month.start_us()) {
                 entry.0 += row.numerator.unwrap_or(0);
@@ -152,21 +130,12 @@ fn heat(lookup: &Lookup) -> Heat {
     let mut rows: Vec<_> = by_api.into_iter().collect();
     rows.sort_by_key(|(api, (replayable, _))| (Reverse(*replayable), *api));
     rows.truncate(MAX_HEAT_ROWS);
-    let rows: Vec<HeatRow> =
-        rows.into_iter().map(|(api, (_, cells))| HeatRow { api: api.to_owned(), cells }).collect();
-    let seen: Vec<bool> = (0..months.len())
-        .map(|index| rows.iter().any(|row| row.cells[index] != HeatCell::NoCalls))
-        .collect();
+    let rows: Vec<HeatRow> = rows.into_iter().map(|(api, (_, cells))| HeatRow { api: api.to_owned(), cells }).collect();
+    let seen: Vec<bool> = (0..months.len()).map(|index| rows.iter().any(|row| row.cells[index] != HeatCell::NoCalls)).collect();
     let kept = |index: &usize| seen.get(*index).copied().unwrap_or(false);
     Heat {
         months: (0..months.len()).filter(kept).map(|index| months[index]).collect(),
-        rows: rows
-            .into_iter()
-            .map(|row| HeatRow {
-                cells: (0..row.cells.len()).filter(kept).map(|index| row.cells[index]).collect(),
-                api: row.api,
-            })
-            .collect(),
+        rows: rows.into_iter().map(|row| HeatRow { cells: (0..row.cells.len()).filter(kept).map(|index| row.cells[index]).collect(), api: row.api }).collect(),
     }
 }
 
@@ -187,13 +156,8 @@ mod tests {
         let closed = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 24.0, 30.0].map(|hours| (hours, true));
         let open = [200.0, 400.0, 720.0].map(|hours| (hours, false));
         let steps = survival(&[closed.as_slice(), &open].concat());
-        let first_at_most = |q: f64| {
-            steps.iter().find(|step| step.surviving <= 1.0 - q + 1e-12).map(|step| step.t_s)
-        };
-        assert_eq!(
-            (first_at_most(0.5), first_at_most(0.25), first_at_most(0.75)),
-            (Some(13.0), Some(3.0), None)
-        );
+        let first_at_most = |q: f64| steps.iter().find(|step| step.surviving <= 1.0 - q + 1e-12).map(|step| step.t_s);
+        assert_eq!((first_at_most(0.5), first_at_most(0.25), first_at_most(0.75)), (Some(13.0), Some(3.0), None));
         assert!((steps[7].surviving - 0.2727).abs() < 5e-5);
         assert_eq!(steps.iter().map(|step| step.censored).sum::<i64>(), 3);
         assert!(survival(&[]).is_empty());

@@ -22,9 +22,7 @@ fn framework_of(reference: &str) -> &'static str {
     match reference {
         it if it.starts_with("NHI") => "OWASP Non-Human Identities Top 10",
         it if it.starts_with("API") => "OWASP API Security Top 10",
-        it if ["GOVERN", "MAP", "MEASURE", "MANAGE"].iter().any(|name| it.starts_with(name)) => {
-            "NIST AI RMF 1.0"
-        }
+        it if ["GOVERN", "MAP", "MEASURE", "MANAGE"].iter().any(|name| it.starts_with(name)) => "NIST AI RMF 1.0",
         it if is_csf(it) => "NIST CSF 2.0",
         _ => "Other",
     }
@@ -60,15 +58,7 @@ mod tests {
         let references = ["NHI4:2025", "API2:2023", "PR.AA-03", "MEASURE 2.7", "PR.AA-04"];
         let groups = grouped(&references.map(str::to_owned));
         let names: Vec<&str> = groups.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "OWASP Non-Human Identities Top 10",
-                "OWASP API Security Top 10",
-                "NIST CSF 2.0",
-                "NIST AI RMF 1.0"
-            ]
-        );
+        assert_eq!(names, ["OWASP Non-Human Identities Top 10", "OWASP API Security Top 10", "NIST CSF 2.0", "NIST AI RMF 1.0"]);
         assert_eq!(groups[0].1, ["NHI4:2025 Insecure Authentication"]);
         assert_eq!(groups[2].1, ["PR.AA-03", "PR.AA-04"]);
     }

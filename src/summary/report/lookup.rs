@@ -31,17 +31,10 @@ impl<'a> Lookup<'a> {
         }
         let mut apis: Vec<&ApiRow> = input.entities.apis.iter().collect();
         apis.sort_by_key(|row| row.period);
-        let api_owners =
-            apis.into_iter().filter_map(|row| Some((&*row.api, row.owner.as_deref()?)));
+        let api_owners = apis.into_iter().filter_map(|row| Some((&*row.api, row.owner.as_deref()?)));
         let identities = input.entities.identities.iter();
-        let identity_owners =
-            identities.filter_map(|it| Some((&*it.identity, it.owner.as_deref()?)));
-        Lookup {
-            input,
-            rows,
-            api_owners: api_owners.collect(),
-            identity_owners: identity_owners.collect(),
-        }
+        let identity_owners = identities.filter_map(|it| Some((&*it.identity, it.owner.as_deref()?)));
+        Lookup { input, rows, api_owners: api_owners.collect(), identity_owners: identity_owners.collect() }
     }
 
     /// The figure over everything.
@@ -60,9 +53,7 @@ impl<'a> Lookup<'a> {
 
     /// Statistics other than the headline that a metric has in a period, by name.
     pub fn statistics(&self, id: &str, period: Period) -> Vec<&'a MetricRow> {
-        let rows = self.rows.iter().filter(|((metric, statistic, at), _)| {
-            *metric == id && *statistic != VALUE && *at == period
-        });
+        let rows = self.rows.iter().filter(|((metric, statistic, at), _)| *metric == id && *statistic != VALUE && *at == period);
         rows.filter_map(|(_, rows)| rows.iter().find(|row| row.is_over_all()).copied()).collect()
     }
 
@@ -99,12 +90,7 @@ impl<'a> Lookup<'a> {
         instant_us.is_some_and(|it| self.input.period.contains(it))
     }
 
-    fn all(
-        &self,
-        id: &str,
-        statistic: &str,
-        period: Period,
-    ) -> impl Iterator<Item = &'a MetricRow> + use<'a> {
+    fn all(&self, id: &str, statistic: &str, period: Period) -> impl Iterator<Item = &'a MetricRow> + use<'a> {
         let found = self.rows.range((id, statistic, period)..=(id, statistic, period)).next();
         found.map(|(_, rows)| rows.clone()).unwrap_or_default().into_iter()
     }

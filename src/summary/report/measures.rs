@@ -18,13 +18,7 @@ const MAX_SEGMENTS: usize = 8;
 pub fn scorecard(lookup: &Lookup) -> Vec<ScoreRow> {
     let definitions = &lookup.input.definitions;
     let has_headlines = definitions.iter().any(|it| it.headline);
-    definitions
-        .iter()
-        .map(|definition| ScoreRow {
-            is_headline: definition.headline || !has_headlines,
-            ..score_row(lookup, definition)
-        })
-        .collect()
+    definitions.iter().map(|definition| ScoreRow { is_headline: definition.headline || !has_headlines, ..score_row(lookup, definition) }).collect()
 }
 
 pub fn panels(lookup: &Lookup, scorecard: &[ScoreRow]) -> Vec<Panel> {
@@ -64,11 +58,7 @@ fn score_row(lookup: &Lookup, definition: &MetricDefinition) -> ScoreRow {
 }
 
 /// The row's target; a metric without a row still shows the target it would be held to.
-fn target_of(
-    lookup: &Lookup,
-    definition: &MetricDefinition,
-    row: Option<&MetricRow>,
-) -> Option<f64> {
+fn target_of(lookup: &Lookup, definition: &MetricDefinition, row: Option<&MetricRow>) -> Option<f64> {
     let configured = || lookup.input.targets.get(&definition.id).map(|it| it.value);
     row.and_then(|row| row.target).or_else(configured)
 }
@@ -76,12 +66,7 @@ fn target_of(
 fn history(lookup: &Lookup, id: &str, period: Period) -> Vec<HistoryPoint> {
     let point = |period| {
         let row = lookup.value(id, period);
-        HistoryPoint {
-            period,
-            value: row.and_then(|it| it.value),
-            ci_low: row.and_then(|it| it.ci_low),
-            ci_high: row.and_then(|it| it.ci_high),
-        }
+        HistoryPoint { period, value: row.and_then(|it| it.value), ci_low: row.and_then(|it| it.ci_low), ci_high: row.and_then(|it| it.ci_high) }
     };
     period.history(HISTORY_PERIODS).into_iter().map(point).collect()
 }
@@ -135,11 +120,9 @@ fn counts(lookup: &Lookup, definition: &MetricDefinition, row: &ScoreRow) -> Pro
         let missing = Count(row.n_insufficient_evidence);
         let bounds = lookup.value(&definition.id, lookup.input.period).and_then(evidence_bounds);
         parts.push(match bounds {
-            Some(bounds) => format!(
-                "{missing} more could not be judged, which leaves {} to {} possible",
-                Unit::Share.format(bounds.low),
-                Unit::Share.format(bounds.high)
-            ),
+            Some(bounds) => {
+                format!("{missing} more could not be judged, which leaves {} to {} possible", Unit::Share.format(bounds.low), Unit::Share.format(bounds.high))
+            }
             None => format!("{missing} more could not be judged"),
         });
     }
@@ -155,9 +138,7 @@ fn statistics(lookup: &Lookup, definition: &MetricDefinition) -> Vec<StatisticLi
     let rows = lookup.statistics(&definition.id, period);
     let line = |row: &MetricRow| {
         let declared = definition.statistics.get(&row.statistic);
-        let before = period
-            .previous()
-            .and_then(|previous| lookup.statistic(&definition.id, &row.statistic, previous));
+        let before = period.previous().and_then(|previous| lookup.statistic(&definition.id, &row.statistic, previous));
         StatisticLine {
             statistic: row.statistic.clone(),
             meaning: declared.map(|it| Prose::from_definition(&it.meaning)).unwrap_or_default(),
@@ -181,11 +162,7 @@ fn segments(lookup: &Lookup, definition: &MetricDefinition) -> Vec<SegmentGroup>
     }
     let group = |(kind, mut rows): (&str, Vec<&MetricRow>)| {
         rows.sort_by(|a, b| worse_first(definition.direction, a, b));
-        SegmentGroup {
-            kind: kind.to_owned(),
-            total: rows.len() as i64,
-            segments: rows.into_iter().take(MAX_SEGMENTS).map(segment_line).collect(),
-        }
+        SegmentGroup { kind: kind.to_owned(), total: rows.len() as i64, segments: rows.into_iter().take(MAX_SEGMENTS).map(segment_line).collect() }
     };
     kinds.into_iter().map(group).collect()
 }

@@ -113,9 +113,7 @@ fn breaks(lookup: &Lookup) -> Vec<Prose> {
     let mut breaks = lookup.input.breaks.clone();
     breaks.sort();
     breaks.dedup();
-    let line = |it: &crate::metric::judge::TrendBreak| {
-        Prose::new().text(format!("{} at {}: {}", it.metric_id, it.period, it.why))
-    };
+    let line = |it: &crate::metric::judge::TrendBreak| Prose::new().text(format!("{} at {}: {}", it.metric_id, it.period, it.why));
     breaks.iter().map(line).collect()
 }
 

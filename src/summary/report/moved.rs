@@ -16,15 +16,8 @@ const MAX_NAMES: usize = 20;
 const SHOWN_NAMES: usize = 3;
 
 pub fn movements(lookup: &Lookup, scorecard: &[ScoreRow]) -> Vec<Movement> {
-    let of = |trend: Trend| {
-        scorecard
-            .iter()
-            .filter(move |row| row.trend == trend && row.judgement != Judgement::NotMeasured)
-    };
-    let mut moved: Vec<Movement> = of(Trend::Regressing)
-        .chain(of(Trend::Improving))
-        .map(|row| movement(lookup, row))
-        .collect();
+    let of = |trend: Trend| scorecard.iter().filter(move |row| row.trend == trend && row.judgement != Judgement::NotMeasured);
+    let mut moved: Vec<Movement> = of(Trend::Regressing).chain(of(Trend::Improving)).map(|row| movement(lookup, row)).collect();
     moved.extend(of(Trend::Flat).filter_map(|row| churn(lookup, row)));
     moved.extend(of(Trend::Broken).map(|row| broken(lookup, row)));
     moved.extend(first_values(of(Trend::New).collect()));
@@ -43,27 +36,17 @@ fn movement(lookup: &Lookup, row: &ScoreRow) -> Movement {
 
 /// A sentence on one measure.
 fn said(row: &ScoreRow, text: Prose) -> Movement {
-    Movement {
-        metric_ids: vec![row.id.clone()],
-        trend: row.trend,
-        text,
-        details: Vec::new(),
-        split: Vec::new(),
-    }
+    Movement { metric_ids: vec![row.id.clone()], trend: row.trend, text, details: Vec::new(), split: Vec::new() }
 }
 
 /// A share of APIs may stand where it stood although APIs behind it changed places.
 fn churn(lookup: &Lookup, row: &ScoreRow) -> Option<Movement> {
     let split = split_of(lookup, row)?;
     let has_moved = split.contributions.iter().any(|it| !it.entities.is_empty());
-    let text = Prose::new().strong(format!("{} stands at {}", named(row), words::value(row))).text(
-        format!(" ({}, no more than chance), while APIs behind it moved.", words::change(row)),
-    );
-    has_moved.then(|| Movement {
-        details: split_lines(lookup, &row.id, &split),
-        split: move_parts(&split),
-        ..said(row, text)
-    })
+    let text = Prose::new()
+        .strong(format!("{} stands at {}", named(row), words::value(row)))
+        .text(format!(" ({}, no more than chance), while APIs behind it moved.", words::change(row)));
+    has_moved.then(|| Movement { details: split_lines(lookup, &row.id, &split), split: move_parts(&split), ..said(row, text) })
 }
 
 /// "**Least-privilege APIs (SP01) fell 2.8 pp** to 69.2% (148/214) and no longer meet the target."
@@ -78,9 +61,7 @@ fn sentence(row: &ScoreRow) -> Prose {
         (Some(Judgement::Met), Judgement::Missed) => ": it no longer meets its target",
         _ => "",
     };
-    Prose::new()
-        .strong(format!("{} {verb} by {size}", named(row)))
-        .text(format!(" to {}{basis}{crossing}.", words::value(row)))
+    Prose::new().strong(format!("{} {verb} by {size}", named(row))).text(format!(" to {}{basis}{crossing}.", words::value(row)))
 }
 
 fn named(row: &ScoreRow) -> String {
@@ -88,27 +69,20 @@ fn named(row: &ScoreRow) -> String {
 }
 
 fn broken(lookup: &Lookup, row: &ScoreRow) -> Movement {
-    let declared =
-        lookup.input.breaks.iter().find(|it| {
-            it.metric_id == row.id && lookup.input.period.contains(it.period.start_us())
-        });
+    let declared = lookup.input.breaks.iter().find(|it| it.metric_id == row.id && lookup.input.period.contains(it.period.start_us()));
     let why = declared.map_or("the evidence behind it changed too much", |it| it.why.as_str());
-    let text = Prose::new()
-        .strong(format!("{} cannot be compared", named(row)))
-        .text(format!(" with the period before: {why}. It stands at {}.", words::value(row)));
+    let text =
+        Prose::new().strong(format!("{} cannot be compared", named(row))).text(format!(" with the period before: {why}. It stands at {}.", words::value(row)));
     said(row, text)
 }
 
 fn first_values(rows: Vec<&ScoreRow>) -> Option<Movement> {
-    let names: Vec<String> =
-        rows.iter().map(|row| format!("{} at {}", row.id, words::value(row))).collect();
+    let names: Vec<String> = rows.iter().map(|row| format!("{} at {}", row.id, words::value(row))).collect();
     let count = counted(rows.len() as i64, "measure has", "measures have");
     (!rows.is_empty()).then(|| Movement {
         metric_ids: rows.iter().map(|row| row.id.clone()).collect(),
         trend: Trend::New,
-        text: Prose::new()
-            .strong(format!("{count} no earlier value"))
-            .text(format!(": {}.", names.join(", "))),
+        text: Prose::new().strong(format!("{count} no earlier value")).text(format!(": {}.", names.join(", "))),
         details: Vec::new(),
         split: Vec::new(),
     })
@@ -125,9 +99,7 @@ fn not_measured(scorecard: &[ScoreRow]) -> Vec<Movement> {
         .into_iter()
         .map(|(reason, ids)| Movement {
             trend: Trend::NotMeasured,
-            text: Prose::new()
-                .strong(format!("{} not measured", ids.join(", ")))
-                .text(format!(": {}.", words::reason(reason))),
+            text: Prose::new().strong(format!("{} not measured", ids.join(", "))).text(format!(": {}.", words::reason(reason))),
             metric_ids: ids,
             details: Vec::new(),
             split: Vec::new(),
@@ -139,15 +111,11 @@ fn not_measured(scorecard: &[ScoreRow]) -> Vec<Movement> {
 /// that does not sum to the measured change, as when a period comes from an earlier run, is none.
 fn split_of(lookup: &Lookup, row: &ScoreRow) -> Option<Decomposition> {
     let verdict: fn(&ApiRow) -> Option<bool> = match row.id.as_str() {
-        "SC01" => {
-            |row| judged(row.verdict.as_deref()?, "constrained", &["dual_accept", "bearer_only"])
-        }
+        "SC01" => |row| judged(row.verdict.as_deref()?, "constrained", &["dual_accept", "bearer_only"]),
         "SP01" => |row| judged(row.scope_verdict.as_deref()?, "least_privilege", &["broad"]),
         _ => return None,
     };
-    let side = |period: Period| -> BTreeMap<String, bool> {
-        lookup.apis_of(period).filter_map(|row| Some((row.api.clone(), verdict(row)?))).collect()
-    };
+    let side = |period: Period| -> BTreeMap<String, bool> { lookup.apis_of(period).filter_map(|row| Some((row.api.clone(), verdict(row)?))).collect() };
     let period = lookup.input.period;
     let split = decompose(&side(period.previous()?), &side(period))?;
     let is_whole = (split.change() - row.change?.difference).abs() < 1e-9;
@@ -169,12 +137,7 @@ fn move_parts(split: &Decomposition) -> Vec<MovePart> {
         n_good: contribution.entities.iter().filter(|(_, good)| *good).count() as i64,
         tenths_of_points: tenths,
         share: split.share_of(contribution),
-        entities: contribution
-            .entities
-            .iter()
-            .take(MAX_NAMES)
-            .map(|(name, _)| name.clone())
-            .collect(),
+        entities: contribution.entities.iter().take(MAX_NAMES).map(|(name, _)| name.clone()).collect(),
     };
     split.contributions.iter().zip(tenths).map(part).collect()
 }
@@ -192,9 +155,7 @@ fn split_lines(lookup: &Lookup, id: &str, split: &Decomposition) -> Vec<Prose> {
             _ => String::new(),
         };
         let points = Points(tenths as f64 / 1000.0);
-        Prose::new()
-            .text(format!("{n} {}{quality} ({points}): ", contribution.kind.as_str()))
-            .then(owned_names(lookup, contribution))
+        Prose::new().text(format!("{n} {}{quality} ({points}): ", contribution.kind.as_str())).then(owned_names(lookup, contribution))
     };
     parts.map(line).collect()
 }

@@ -15,16 +15,13 @@ use crate::metric::outcome::MetricRow;
 use crate::period::MICROS_PER_DAY;
 
 /// Secret kinds of metrics.md, Token and secret lifetime.
-const SECRET_KINDS: [&str; 5] =
-    ["client_secret", "api_key", "certificate", "service_account_key", "personal_access_token"];
+const SECRET_KINDS: [&str; 5] = ["client_secret", "api_key", "certificate", "service_account_key", "personal_access_token"];
 
 /// `None` where the metric has no list of entities or the list is empty.
 pub fn table(lookup: &Lookup, definition: &MetricDefinition) -> Option<Table> {
     let table = match definition.id.as_str() {
         "SC01" | "SC02" => replayable_apis(lookup, |row| row.n_replayable > 0),
-        "SC04" => replayable_apis(lookup, |row| {
-            row.n_replayable > 0 && row.declared_proof.as_deref() == Some("required")
-        }),
+        "SC04" => replayable_apis(lookup, |row| row.n_replayable > 0 && row.declared_proof.as_deref() == Some("required")),
         "TK02" => long_lived_secrets(lookup),
         "TK03" => ended_by_hand(lookup),
         "SP01" => broad_apis(lookup),
@@ -48,8 +45,7 @@ pub fn table(lookup: &Lookup, definition: &MetricDefinition) -> Option<Table> {
 
 /// APIs of the headline period that accepted replayable calls, most such calls first.
 pub fn worst_apis<'a>(lookup: &Lookup<'a>) -> Vec<&'a ApiRow> {
-    let is_replayable =
-        |row: &&ApiRow| matches!(row.verdict.as_deref(), Some("dual_accept" | "bearer_only"));
+    let is_replayable = |row: &&ApiRow| matches!(row.verdict.as_deref(), Some("dual_accept" | "bearer_only"));
     let mut apis: Vec<&ApiRow> = lookup.apis().filter(is_replayable).collect();
     apis.sort_by_key(|row| (Reverse(row.n_replayable), &row.api));
     apis
@@ -64,15 +60,7 @@ pub fn broadest_apis<'a>(lookup: &Lookup<'a>) -> Vec<&'a ApiRow> {
 }
 
 fn replayable_apis(lookup: &Lookup, is_offender: impl Fn(&ApiRow) -> bool) -> Table {
-    let titles = [
-        "API",
-        "Owner",
-        "Replayable calls#",
-        "Share of judged#",
-        "Verdict",
-        "Exception",
-        "Last seen",
-    ];
+    let titles = ["API", "Owner", "Replayable calls#", "Share of judged#", "Verdict", "Exception", "Last seen"];
     let mut table = Table::new(&titles, Some("apis.parquet"));
     let mut apis: Vec<&ApiRow> = lookup.apis().filter(|row| is_offender(row)).collect();
     apis.sort_by_key(|row| (Reverse(row.n_replayable), &row.api));
@@ -122,21 +110,14 @@ fn long_lived_secrets(lookup: &Lookup) -> Table {
             && row.kind.as_deref().is_some_and(|kind| SECRET_KINDS.contains(&kind))
             && row.ended_at_us.is_none_or(|ended| ended >= at)
     };
-    let mut rows: Vec<&CredentialRow> =
-        lookup.input.entities.credentials.iter().filter(is_offender).collect();
+    let mut rows: Vec<&CredentialRow> = lookup.input.entities.credentials.iter().filter(is_offender).collect();
     rows.sort_by(|a, b| {
         let lifetime = |row: &CredentialRow| row.ttl_s.unwrap_or(f64::INFINITY);
         lifetime(b).total_cmp(&lifetime(a)).then_with(|| a.credential.cmp(&b.credential))
     });
     for row in rows {
         let lifetime = row.ttl_s.map_or(Cell::Words("no expiry".into()), Cell::Seconds);
-        table.push_up_to(MAX_TABLE_ROWS, || {
-            credential_cells(
-                lookup,
-                row,
-                [lifetime, Cell::day(row.issued_at_us), Cell::day(row.last_used_us)],
-            )
-        });
+        table.push_up_to(MAX_TABLE_ROWS, || credential_cells(lookup, row, [lifetime, Cell::day(row.issued_at_us), Cell::day(row.last_used_us)]));
     }
     table
 }
@@ -145,24 +126,13 @@ fn ended_by_hand(lookup: &Lookup) -> Table {
     let titles = ["Credential", "Kind", "Identity", "Owner", "Ended by", "Ended", "Last used"];
     let mut table = Table::new(&titles, Some("credentials.parquet"));
     let is_offender = |row: &&CredentialRow| {
-        lookup.is_in_period(row.ended_at_us)
-            && matches!(
-                row.ended_by.as_deref(),
-                Some("rotation_manual" | "revocation_manual" | "deletion")
-            )
+        lookup.is_in_period(row.ended_at_us) && matches!(row.ended_by.as_deref(), Some("rotation_manual" | "revocation_manual" | "deletion"))
     };
-    let mut rows: Vec<&CredentialRow> =
-        lookup.input.entities.credentials.iter().filter(is_offender).collect();
+    let mut rows: Vec<&CredentialRow> = lookup.input.entities.credentials.iter().filter(is_offender).collect();
     rows.sort_by_key(|row| (Reverse(row.ended_at_us), &row.credential));
     for row in rows {
         let ended_by = word(row.ended_by.as_deref());
-        table.push_up_to(MAX_TABLE_ROWS, || {
-            credential_cells(
-                lookup,
-                row,
-                [ended_by, Cell::day(row.ended_at_us), Cell::day(row.last_used_us)],
-            )
-        });
+        table.push_up_to(MAX_TABLE_ROWS, || credential_cells(lookup, row, [ended_by, Cell::day(row.ended_at_us), Cell::day(row.last_used_us)]));
     }
     table
 }
@@ -182,9 +152,7 @@ fn grants(lookup: &Lookup, state: &str) -> Table {
     let mut table = Table::new(&titles, Some("grants.parquet"));
     let all = lookup.input.entities.grants.iter();
     let mut rows: Vec<_> = all.filter(|row| row.state == state).collect();
-    rows.sort_by_key(|row| {
-        (Reverse(row.calls), !row.is_broad, &row.identity, &row.scope, &row.api)
-    });
+    rows.sort_by_key(|row| (Reverse(row.calls), !row.is_broad, &row.identity, &row.scope, &row.api));
     for row in rows {
         table.push_up_to(MAX_TABLE_ROWS, || {
             vec![
@@ -228,13 +196,10 @@ fn slow_cases(lookup: &Lookup, time: fn(&RevocationRow) -> Option<f64>) -> Table
     let mut table = Table::new(&titles, Some("revocations.parquet"));
     let age = |row: &RevocationRow| words::elapsed(row.detected_at_us, Some(lookup.input.as_of_us));
     let seconds = |row: &RevocationRow| if row.is_open { age(row) } else { time(row) };
-    let mut rows: Vec<_> =
-        cases(lookup).filter(|row| lookup.is_in_period(row.detected_at_us)).collect();
+    let mut rows: Vec<_> = cases(lookup).filter(|row| lookup.is_in_period(row.detected_at_us)).collect();
     rows.sort_by(|a, b| {
         let size = |row: &RevocationRow| seconds(row).unwrap_or(f64::NEG_INFINITY);
-        (b.is_open.cmp(&a.is_open))
-            .then_with(|| size(b).total_cmp(&size(a)))
-            .then_with(|| case_key(a).cmp(&case_key(b)))
+        (b.is_open.cmp(&a.is_open)).then_with(|| size(b).total_cmp(&size(a))).then_with(|| case_key(a).cmp(&case_key(b)))
     });
     for row in rows {
         let state = if row.is_open { "open" } else { "revoked" };
@@ -255,16 +220,7 @@ fn slow_cases(lookup: &Lookup, time: fn(&RevocationRow) -> Option<f64>) -> Table
 
 /// Cases whose credential was accepted after its revocation, most calls first.
 pub fn still_accepted(lookup: &Lookup) -> Table {
-    let titles = [
-        "Case",
-        "Credential",
-        "Owner",
-        "Revoked",
-        "Seen by",
-        "Calls accepted after#",
-        "For#",
-        "Last accepted",
-    ];
+    let titles = ["Case", "Credential", "Owner", "Revoked", "Seen by", "Calls accepted after#", "For#", "Last accepted"];
     let mut table = Table::new(&titles, Some("revocations.parquet"));
     let mut rows: Vec<_> = cases(lookup).filter(|row| row.accepted_after > Some(0)).collect();
     rows.sort_by_key(|row| (Reverse(row.accepted_after), case_key(row)));
@@ -317,9 +273,7 @@ pub fn late_credentials<'a>(lookup: &Lookup<'a>) -> Vec<(&'a str, i64)> {
 fn unproven(lookup: &Lookup) -> Table {
     let titles = ["Case", "Credential", "Owner", "Revoked", "Seen by", "Proof"];
     let mut table = Table::new(&titles, Some("revocations.parquet"));
-    let is_unproven = |row: &&RevocationRow| {
-        lookup.is_in_period(row.revoked_at_us) && row.proof_grade.as_deref() != Some("rejected")
-    };
+    let is_unproven = |row: &&RevocationRow| lookup.is_in_period(row.revoked_at_us) && row.proof_grade.as_deref() != Some("rejected");
     let mut rows: Vec<_> = cases(lookup).filter(is_unproven).collect();
     rows.sort_by_key(|row| (&row.proof_grade, row.revoked_at_us, case_key(row)));
     for row in rows {
@@ -355,17 +309,12 @@ fn ungoverned(lookup: &Lookup) -> Table {
     let titles = ["Identity", "Kind", "Owner", "Problem", "Last used", "Live credentials#"];
     let mut table = Table::new(&titles, Some("identities.parquet"));
     let problems = |row: &super::input::IdentityRow| {
-        let all = [
-            (row.is_unowned, "unowned"),
-            (row.is_orphaned, "orphaned"),
-            (row.is_dormant, "dormant"),
-        ];
+        let all = [(row.is_unowned, "unowned"), (row.is_orphaned, "orphaned"), (row.is_dormant, "dormant")];
         let names = all.into_iter().filter(|(is_so, _)| *is_so == Some(true)).map(|(_, name)| name);
         names.collect::<Vec<_>>().join(", ")
     };
     let all = lookup.input.entities.identities.iter();
-    let mut rows: Vec<_> =
-        all.filter(|it| it.is_live && it.judged && !problems(it).is_empty()).collect();
+    let mut rows: Vec<_> = all.filter(|it| it.is_live && it.judged && !problems(it).is_empty()).collect();
     rows.sort_by_key(|row| (Reverse(row.live_credentials), &row.identity));
     for row in rows {
         table.push_up_to(MAX_TABLE_ROWS, || {
@@ -386,9 +335,8 @@ fn violations(lookup: &Lookup, is_offender: fn(&ViolationRow) -> bool) -> Table 
     let titles = ["API", "Owner", "Violation", "Decision", "Calls#", "Last seen"];
     let mut table = Table::new(&titles, Some("violations.parquet"));
     let mut groups: BTreeMap<_, (i64, Option<i64>)> = BTreeMap::new();
-    let in_period = lookup.input.entities.violations.iter().filter(|row| {
-        row.kind != "rate_limited" && lookup.is_in_period(row.day.checked_mul(MICROS_PER_DAY))
-    });
+    let in_period =
+        lookup.input.entities.violations.iter().filter(|row| row.kind != "rate_limited" && lookup.is_in_period(row.day.checked_mul(MICROS_PER_DAY)));
     for row in in_period.filter(|row| is_offender(row)) {
         let group = groups.entry((&row.api, &row.kind, &row.decision)).or_default();
         group.0 += row.calls;
@@ -413,17 +361,7 @@ fn violations(lookup: &Lookup, is_offender: fn(&ViolationRow) -> bool) -> Table 
 
 /// Entries of the register that `wanted(state, calls)` keeps; in use first, then by calls.
 pub fn exceptions(lookup: &Lookup, wanted: fn(&str, i64) -> bool) -> Table {
-    let titles = [
-        "Id",
-        "Control",
-        "Covers",
-        "Owner",
-        "Since",
-        "Expires",
-        "Calls#",
-        "Share of its calls#",
-        "State",
-    ];
+    let titles = ["Id", "Control", "Covers", "Owner", "Since", "Expires", "Calls#", "Share of its calls#", "State"];
     let mut table = Table::new(&titles, Some("exceptions.parquet"));
     let all = lookup.input.entities.exceptions.iter();
     let mut rows: Vec<_> = all.filter(|row| wanted(&row.state, row.calls)).collect();
@@ -453,12 +391,8 @@ fn exception_state(state: &str, is_dominant: bool) -> Cell {
 }
 
 fn segments(lookup: &Lookup, definition: &MetricDefinition) -> Table {
-    let mut table =
-        Table::new(&["Kind", "Segment", "Value#", "Count#", "Of#"], Some("metrics.parquet"));
-    let mut rows: Vec<&MetricRow> = lookup
-        .segments(&definition.id, lookup.input.period)
-        .filter(|row| row.value.is_some())
-        .collect();
+    let mut table = Table::new(&["Kind", "Segment", "Value#", "Count#", "Of#"], Some("metrics.parquet"));
+    let mut rows: Vec<&MetricRow> = lookup.segments(&definition.id, lookup.input.period).filter(|row| row.value.is_some()).collect();
     rows.sort_by(|a, b| worse_first(definition.direction, a, b));
     for row in rows {
         let value = match (row.unit, row.value) {
@@ -468,13 +402,7 @@ fn segments(lookup: &Lookup, definition: &MetricDefinition) -> Table {
             (crate::units::Unit::Count, Some(value)) => Cell::Count(value.round() as i64),
         };
         table.push_up_to(MAX_TABLE_ROWS, || {
-            vec![
-                word(Some(&row.segment_kind)),
-                Cell::Data(row.segment.clone()),
-                value,
-                Cell::count(row.numerator),
-                Cell::count(row.denominator),
-            ]
+            vec![word(Some(&row.segment_kind)), Cell::Data(row.segment.clone()), value, Cell::count(row.numerator), Cell::count(row.denominator)]
         });
     }
     table
@@ -488,9 +416,7 @@ pub fn owner(owner: Option<&str>) -> Cell {
 pub fn word(word: Option<&str>) -> Cell {
     match word {
         None => Cell::Missing,
-        Some(word) if word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_') => {
-            Cell::Words(words::plain_word(word))
-        }
+        Some(word) if word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_') => Cell::Words(words::plain_word(word)),
         Some(text) => Cell::Data(text.to_owned()),
     }
 }

@@ -207,12 +207,7 @@ impl Table {
             Some(title) => Column { title: title.to_owned(), align: Align::Right },
             None => Column { title: (*title).to_owned(), align: Align::Left },
         };
-        Table {
-            columns: titles.iter().map(column).collect(),
-            rows: Vec::new(),
-            total: 0,
-            file: file.map(str::to_owned),
-        }
+        Table { columns: titles.iter().map(column).collect(), rows: Vec::new(), total: 0, file: file.map(str::to_owned) }
     }
 
     /// Count a row, and keep it while there are fewer than `limit`.
@@ -235,14 +230,7 @@ mod tests {
     #[test]
     fn definitions_keep_their_code_and_lists_their_length() {
         let prose = Prose::from_definition("split `*` into\n  read and write");
-        assert_eq!(
-            prose.0,
-            [
-                Span::Text("split ".into()),
-                Span::Code("*".into()),
-                Span::Text(" into read and write".into())
-            ]
-        );
+        assert_eq!(prose.0, [Span::Text("split ".into()), Span::Code("*".into()), Span::Text(" into read and write".into())]);
         assert_eq!(Prose::from_definition("a ` b").0, [Span::Text("a ` b".into())]);
         let list = |limit| Prose::new().names(["a", "b", "c"], limit).plain();
         assert_eq!((list(3), list(2)), ("a, b and c".into(), "a, b and 1 more".into()));

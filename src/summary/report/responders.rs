@@ -26,10 +26,7 @@ pub fn responders(lookup: &Lookup) -> Responders {
 fn summary(still_accepted: &Table, open: &Table) -> Prose {
     let accepted = match still_accepted.total {
         0 => "No call was accepted after its credential's revocation.".to_owned(),
-        n => format!(
-            "{} accepted after revocation.",
-            counted(n, "case has a credential that was", "cases have a credential that was")
-        ),
+        n => format!("{} accepted after revocation.", counted(n, "case has a credential that was", "cases have a credential that was")),
     };
     let open = match open.total {
         0 => " No case is open.".to_owned(),
@@ -40,16 +37,7 @@ fn summary(still_accepted: &Table, open: &Table) -> Prose {
 
 /// Open at `as_of`, whichever period they were detected in; oldest first.
 fn open_cases(lookup: &Lookup) -> Table {
-    let titles = [
-        "Case",
-        "Credential",
-        "Owner",
-        "Severity",
-        "Detected",
-        "Open for#",
-        "Contained",
-        "Calls since exposure#",
-    ];
+    let titles = ["Case", "Credential", "Owner", "Severity", "Detected", "Open for#", "Contained", "Calls since exposure#"];
     let mut table = Table::new(&titles, Some("revocations.parquet"));
     let mut rows: Vec<&RevocationRow> = cases(lookup).filter(|row| row.is_open).collect();
     rows.sort_by_key(|row| case_key(row));
@@ -75,8 +63,7 @@ fn open_cases(lookup: &Lookup) -> Table {
 fn matched_cases(lookup: &Lookup) -> Table {
     let titles = ["Case", "Credential", "Detected", "Found in", "Revoked by", "Proof"];
     let mut table = Table::new(&titles, Some("revocations.parquet"));
-    let known: BTreeMap<&str, &CredentialRow> =
-        lookup.input.entities.credentials.iter().map(|row| (row.credential.as_str(), row)).collect();
+    let known: BTreeMap<&str, &CredentialRow> = lookup.input.entities.credentials.iter().map(|row| (row.credential.as_str(), row)).collect();
     let mut rows: Vec<&RevocationRow> = cases(lookup).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.detected_at_us));
     for row in rows {
@@ -113,8 +100,7 @@ fn found_in(row: &RevocationRow, credential: Option<&CredentialRow>) -> &'static
 }
 
 fn matching(cases: &[&RevocationRow]) -> Prose {
-    let count =
-        |test: fn(&RevocationRow) -> bool| cases.iter().filter(|row| test(row)).count() as i64;
+    let count = |test: fn(&RevocationRow) -> bool| cases.iter().filter(|row| test(row)).count() as i64;
     let said = |parts: Vec<(i64, &str)>| {
         let parts = parts.into_iter().filter(|(n, _)| *n > 0);
         parts.map(|(n, what)| format!("{} {what}", Count(n))).collect::<Vec<_>>().join(", ")
@@ -128,44 +114,31 @@ fn matching(cases: &[&RevocationRow]) -> Prose {
         (count(|row| row.ticket.is_none()), "from an exposure event without a ticket"),
     ]);
     let revoked = said(vec![
-        (
-            count(|row| row.revoked_by.as_deref() == Some("idp")),
-            "seen in an identity provider's log",
-        ),
+        (count(|row| row.revoked_by.as_deref() == Some("idp")), "seen in an identity provider's log"),
         (count(|row| row.revoked_by.as_deref() == Some("ticket")), "claimed by the ticket alone"),
     ]);
     let graded = said(vec![
         (count(|row| row.proof_grade.as_deref() == Some("rejected")), "rejected when used again"),
         (count(|row| row.proof_grade.as_deref() == Some("silent")), "not used again"),
         (count(|row| row.proof_grade.as_deref() == Some("still_accepted")), "still accepted"),
-        (
-            count(|row| row.proof_grade.as_deref() == Some("wrong_credential")),
-            "accepted while another credential was revoked",
-        ),
+        (count(|row| row.proof_grade.as_deref() == Some("wrong_credential")), "accepted while another credential was revoked"),
     ]);
     let total = counted(cases.len() as i64, "case", "cases");
     let sentence = |what: &str, parts: String| match parts.is_empty() {
         true => String::new(),
         false => format!(" {what}: {parts}."),
     };
-    Prose::new()
-        .text(format!("{total}: {named}."))
-        .text(sentence("Revocation", revoked))
-        .text(sentence("Afterwards", graded))
+    Prose::new().text(format!("{total}: {named}.")).text(sentence("Revocation", revoked)).text(sentence("Afterwards", graded))
 }
 
 pub fn exceptions(lookup: &Lookup) -> Exceptions {
     let register = offenders::exceptions(lookup, |_, _| true);
     let all = &lookup.input.entities.exceptions;
     let count = |state: &str| all.iter().filter(|row| row.state == state).count() as i64;
-    let is_absent = lookup
-        .value("EX01", lookup.input.period)
-        .is_some_and(|row| row.reason.as_deref() == Some("no_exceptions"));
+    let is_absent = lookup.value("EX01", lookup.input.period).is_some_and(|row| row.reason.as_deref() == Some("no_exceptions"));
     if all.is_empty() {
         let text = match is_absent {
-            true => {
-                "No register of exceptions was given, so traffic on exceptions is not measured."
-            }
+            true => "No register of exceptions was given, so traffic on exceptions is not measured.",
             false => "The register holds no entry.",
         };
         let summary = Prose::new().text(text);

@@ -22,10 +22,7 @@ pub fn input() -> ReportInput {
         breaks: breaks(),
         ..JudgeContext::default()
     };
-    let rows = definitions
-        .iter()
-        .flat_map(|it| judge_metric(it, query_rows(&it.id), &context))
-        .collect::<Vec<MetricRow>>();
+    let rows = definitions.iter().flat_map(|it| judge_metric(it, query_rows(&it.id), &context)).collect::<Vec<MetricRow>>();
     ReportInput {
         tool_version: "0.1.0".into(),
         organisation: None,
@@ -40,23 +37,10 @@ pub fn input() -> ReportInput {
         breaks: breaks(),
         entities: entities(),
         ledger: ledger(),
-        gaps: vec![Gap {
-            source: "jira_revocations".into(),
-            from_us: at("2026-06-12"),
-            to_us: at("2026-06-20"),
-        }],
-        evidence: vec![EvidenceShare {
-            source: "kong_access".into(),
-            evidence: "proof".into(),
-            rows: 40_120_000,
-            of: 41_610_856,
-        }],
+        gaps: vec![Gap { source: "jira_revocations".into(), from_us: at("2026-06-12"), to_us: at("2026-06-20") }],
+        evidence: vec![EvidenceShare { source: "kong_access".into(), evidence: "proof".into(), rows: 40_120_000, of: 41_610_856 }],
         inventory_matches: vec![InventoryMatch { what: "APIs".into(), matched: 208, seen: 214 }],
-        digests: Digests {
-            config: "a41fd0e8c2b94f6a".into(),
-            inputs: "c90b77aa01d2e3f4".into(),
-            queries: "77de10fa55c3b2a1".into(),
-        },
+        digests: Digests { config: "a41fd0e8c2b94f6a".into(), inputs: "c90b77aa01d2e3f4".into(), queries: "77de10fa55c3b2a1".into() },
     }
 }
 
@@ -175,9 +159,7 @@ fn targets(definitions: &[MetricDefinition]) -> BTreeMap<String, Target> {
     let mut targets: BTreeMap<String, Target> = values
         .into_iter()
         .filter(|(id, _)| definitions.iter().any(|it| it.id == *id))
-        .map(|(id, value)| {
-            (id.into(), Target { value, source: "default".into(), ..Target::default() })
-        })
+        .map(|(id, value)| (id.into(), Target { value, source: "default".into(), ..Target::default() }))
         .collect();
     if let Some(target) = targets.get_mut("RV01") {
         let critical = BTreeMap::from([("critical".to_owned(), 14_400.0)]);
@@ -188,11 +170,7 @@ fn targets(definitions: &[MetricDefinition]) -> BTreeMap<String, Target> {
 }
 
 fn breaks() -> Vec<TrendBreak> {
-    vec![TrendBreak {
-        metric_id: "TK01".into(),
-        period: period("2026-Q2"),
-        why: "the limit of access tokens changed from 12 h to 1 h".into(),
-    }]
+    vec![TrendBreak { metric_id: "TK01".into(), period: period("2026-Q2"), why: "the limit of access tokens changed from 12 h to 1 h".into() }]
 }
 
 const QUARTERS: [&str; 5] = ["2025-Q2", "2025-Q3", "2025-Q4", "2026-Q1", "2026-Q2"];
@@ -202,18 +180,12 @@ fn query_rows(id: &str) -> Vec<QueryRow> {
         "SC01" => {
             let mut rows = shares(&[(60, 200), (74, 204), (95, 208), (115, 212), (131, 214)]);
             rows[4].n_insufficient_evidence = 6;
-            rows.push(QueryRow {
-                statistic: "share_by_calls".into(),
-                ..share("2026-Q2", 700, 1000)
-            });
+            rows.push(QueryRow { statistic: "share_by_calls".into(), ..share("2026-Q2", 700, 1000) });
             rows
         }
         "SC02" => {
-            let mut rows =
-                shares(&[(400, 1000), (380, 1000), (300, 1000), (224, 1000), (179, 1000)]);
-            for (api, replayable) in
-                [("api-200", [90, 80, 70]), ("api-201", [100, 100, 100]), ("api-001", [40, 0, 0])]
-            {
+            let mut rows = shares(&[(400, 1000), (380, 1000), (300, 1000), (224, 1000), (179, 1000)]);
+            for (api, replayable) in [("api-200", [90, 80, 70]), ("api-201", [100, 100, 100]), ("api-001", [40, 0, 0])] {
                 let months = ["2026-04", "2026-05", "2026-06"].into_iter().zip(replayable);
                 rows.extend(months.map(|(month, n)| segment(share(month, n, 100), "api", api)));
             }
@@ -224,25 +196,16 @@ fn query_rows(id: &str) -> Vec<QueryRow> {
         "SP01" => shares(&[(80, 200), (140, 204), (160, 208), (170, 212), (148, 214)]),
         "SP02" => counts(&[None; 5]).into_iter().map(|row| because(row, "no_grants")).collect(),
         "RV01" => {
-            let mut rows = durations(&[
-                (36_000.0, 14),
-                (25_000.0, 18),
-                (15_000.0, 20),
-                (9_060.0, 21),
-                (3_120.0, 23),
-            ]);
+            let mut rows = durations(&[(36_000.0, 14), (25_000.0, 18), (15_000.0, 20), (9_060.0, 21), (3_120.0, 23)]);
             rows[4].flags.insert(Flag::Extrapolated);
             rows.push(segment(duration("2026-Q2", 20_000.0, 4), "severity", "critical"));
             rows.push(segment(duration("2026-Q2", 2_000.0, 19), "severity", "high"));
             rows
         }
         "RV03" => counts(&[None, None, Some(2400.0), Some(1960.0), Some(412.0)]),
-        "ID01" => {
-            counts(&[None; 5]).into_iter().map(|row| because(row, "no_ownership_source")).collect()
-        }
+        "ID01" => counts(&[None; 5]).into_iter().map(|row| because(row, "no_ownership_source")).collect(),
         "RT02" => {
-            let mut rows: Vec<QueryRow> =
-                counts(&[None; 4]).into_iter().map(|row| because(row, "no_requests")).collect();
+            let mut rows: Vec<QueryRow> = counts(&[None; 4]).into_iter().map(|row| because(row, "no_requests")).collect();
             rows.push(share("2026-Q2", 49_872, 52_310));
             rows
         }
@@ -268,11 +231,7 @@ fn query_row(quarter: &str, value: Option<f64>) -> QueryRow {
 }
 
 fn share(quarter: &str, numerator: i64, denominator: i64) -> QueryRow {
-    QueryRow {
-        numerator: Some(numerator),
-        denominator: Some(denominator),
-        ..query_row(quarter, Some(numerator as f64 / denominator as f64))
-    }
+    QueryRow { numerator: Some(numerator), denominator: Some(denominator), ..query_row(quarter, Some(numerator as f64 / denominator as f64)) }
 }
 
 fn duration(quarter: &str, seconds: f64, n: i64) -> QueryRow {
@@ -280,19 +239,11 @@ fn duration(quarter: &str, seconds: f64, n: i64) -> QueryRow {
 }
 
 fn shares(counts: &[(i64, i64); 5]) -> Vec<QueryRow> {
-    QUARTERS
-        .iter()
-        .zip(counts)
-        .map(|(quarter, (numerator, n))| share(quarter, *numerator, *n))
-        .collect()
+    QUARTERS.iter().zip(counts).map(|(quarter, (numerator, n))| share(quarter, *numerator, *n)).collect()
 }
 
 fn durations(values: &[(f64, i64); 5]) -> Vec<QueryRow> {
-    QUARTERS
-        .iter()
-        .zip(values)
-        .map(|(quarter, (seconds, n))| duration(quarter, *seconds, *n))
-        .collect()
+    QUARTERS.iter().zip(values).map(|(quarter, (seconds, n))| duration(quarter, *seconds, *n)).collect()
 }
 
 fn counts(values: &[Option<f64>]) -> Vec<QueryRow> {
@@ -322,12 +273,7 @@ fn entities() -> Entities {
         }],
         credentials: Vec::new(),
         grants: ["used", "used", "unused", "too_young"]
-            .map(|state| GrantRow {
-                identity: "svc-batch".into(),
-                scope: format!("orders.{state}"),
-                state: state.into(),
-                ..GrantRow::default()
-            })
+            .map(|state| GrantRow { identity: "svc-batch".into(), scope: format!("orders.{state}"), state: state.into(), ..GrantRow::default() })
             .into(),
         revocations: revocations(),
         exceptions: exceptions(),
@@ -402,8 +348,7 @@ fn revocations() -> Vec<RevocationRow> {
         }
     };
     let minutes = [3, 8, 15, 22, 30, 45, 52, 61, 75, 90, 120, 180, 240, 400, 700, 1_500, 4_000];
-    let mut cases: Vec<RevocationRow> =
-        (0..17).map(|n| case(n, Some(minutes[n as usize]))).collect();
+    let mut cases: Vec<RevocationRow> = (0..17).map(|n| case(n, Some(minutes[n as usize]))).collect();
     cases.push(case(18, None));
     cases.push(case(20, None));
     let used = &mut cases[3];
@@ -439,17 +384,15 @@ fn violations() -> Vec<ViolationRow> {
     let first_day = at("2026-04-01") / MICROS_PER_DAY;
     (0..91)
         .flat_map(|day| {
-            [("blocked", 500 + day * 3), ("observed", 40), ("missed", 30 - day / 4)].map(
-                |(decision, calls)| ViolationRow {
-                    api: Some(format!("api-{:03}", 200 + day % 3)),
-                    kind: "invalid_credential".into(),
-                    decision: decision.into(),
-                    day: first_day + day,
-                    calls,
-                    last_us: Some((first_day + day) * MICROS_PER_DAY),
-                    ..ViolationRow::default()
-                },
-            )
+            [("blocked", 500 + day * 3), ("observed", 40), ("missed", 30 - day / 4)].map(|(decision, calls)| ViolationRow {
+                api: Some(format!("api-{:03}", 200 + day % 3)),
+                kind: "invalid_credential".into(),
+                decision: decision.into(),
+                day: first_day + day,
+                calls,
+                last_us: Some((first_day + day) * MICROS_PER_DAY),
+                ..ViolationRow::default()
+            })
         })
         .collect()
 }

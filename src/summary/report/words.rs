@@ -64,9 +64,7 @@ pub fn value(row: &ScoreRow) -> String {
 /// `131/214` of a share, `n = 23` of a duration.
 pub fn basis(row: &ScoreRow) -> Option<String> {
     match (row.value?, row.numerator, row.denominator) {
-        (_, Some(numerator), Some(denominator)) => {
-            Some(format!("{}/{}", Count(numerator), Count(denominator)))
-        }
+        (_, Some(numerator), Some(denominator)) => Some(format!("{}/{}", Count(numerator), Count(denominator))),
         (_, Some(n), None) => Some(format!("n = {}", Count(n))),
         (_, None, Some(n)) => Some(format!("n = {}", Count(n))),
         (_, None, None) => None,
@@ -76,9 +74,7 @@ pub fn basis(row: &ScoreRow) -> Option<String> {
 /// `≥ 75%`; a target of zero has no sign before it.
 pub fn target(row: &ScoreRow) -> String {
     match row.target {
-        Some(target) if target == 0.0 && row.direction == Direction::Down => {
-            row.unit.format_target(target)
-        }
+        Some(target) if target == 0.0 && row.direction == Direction::Down => row.unit.format_target(target),
         Some(target) => format!("{} {}", sign(row.direction), row.unit.format_target(target)),
         None => "–".to_owned(),
     }
@@ -181,9 +177,7 @@ pub fn typographic(text: &str) -> String {
     let is_minus = |index: usize| {
         let before = index.checked_sub(1).and_then(|it| characters.get(it));
         let after = characters.get(index + 1);
-        characters[index] == '-'
-            && before.is_none_or(|it| matches!(it, ' ' | '('))
-            && after.is_some_and(char::is_ascii_digit)
+        characters[index] == '-' && before.is_none_or(|it| matches!(it, ' ' | '(')) && after.is_some_and(char::is_ascii_digit)
     };
     (0..characters.len()).map(|it| if is_minus(it) { '−' } else { characters[it] }).collect()
 }

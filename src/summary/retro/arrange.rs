@@ -11,8 +11,13 @@ const SHOWN: usize = 25;
 
 /// Actions that make a clock of a credential.
 const CLOCK_ACTIONS: [(&str, &str); 7] = [
-    ("credential_issued", "issued"), ("token_issued", "issued"), ("token_refreshed", "issued"), ("credential_exposed", "exposed"),
-    ("credential_contained", "contained"), ("credential_revoked", "revoked"), ("token_revoked", "revoked"),
+    ("credential_issued", "issued"),
+    ("token_issued", "issued"),
+    ("token_refreshed", "issued"),
+    ("credential_exposed", "exposed"),
+    ("credential_contained", "contained"),
+    ("credential_revoked", "revoked"),
+    ("token_revoked", "revoked"),
 ];
 
 /// One subject from its seed.
@@ -44,7 +49,10 @@ pub fn subject(seed: &Seed, facts: &Facts, as_of_us: i64) -> Subject {
 /// Rows of a fact that belong to a subject.
 pub(super) fn rows_of<'f>(facts: &'f Facts, name: &str, seed: &Seed) -> impl Iterator<Item = (&'f Table, usize)> {
     let number = seed.subject;
-    facts.get(name).into_iter().flat_map(move |table| (0..table.rows()).filter(move |row| table.int("subject", *row) == Some(number)).map(move |row| (table, row)))
+    facts
+        .get(name)
+        .into_iter()
+        .flat_map(move |table| (0..table.rows()).filter(move |row| table.int("subject", *row) == Some(number)).map(move |row| (table, row)))
 }
 
 fn about(seed: &Seed, facts: &Facts) -> Vec<(&'static str, Prose)> {
@@ -121,8 +129,12 @@ fn event(table: &Table, row: usize) -> Option<Happening> {
 /// The instants that a ticket claims.
 fn claims(table: &Table, row: usize) -> Vec<Happening> {
     const CLAIMS: [(&str, &str, &str); 6] = [
-        ("exposed", "exposed_us", "exposed to others"), ("detected", "detected_us", "noticed"), ("reported", "reported_us", "ticket created"),
-        ("contained", "contained_us", "contained"), ("revoked", "revoked_us", "revoked"), ("closed", "closed_us", "ticket closed"),
+        ("exposed", "exposed_us", "exposed to others"),
+        ("detected", "detected_us", "noticed"),
+        ("reported", "reported_us", "ticket created"),
+        ("contained", "contained_us", "contained"),
+        ("revoked", "revoked_us", "revoked"),
+        ("closed", "closed_us", "ticket closed"),
     ];
     let claim = |(kind, column, words): &(&str, &str, &str)| {
         Some(Happening {
@@ -184,7 +196,9 @@ fn call(table: &Table, row: usize) -> Prose {
 
 /// The clocks of the case, with what each rests on.
 fn clocks(seed: &Seed, facts: &Facts, timeline: &[Happening]) -> Vec<Clock> {
-    let found = |kinds: &[&str], at_us: Option<i64>| -> Vec<&Happening> { timeline.iter().filter(|row| Some(row.at_us) == at_us && kinds.contains(&row.kind.as_str())).collect() };
+    let found = |kinds: &[&str], at_us: Option<i64>| -> Vec<&Happening> {
+        timeline.iter().filter(|row| Some(row.at_us) == at_us && kinds.contains(&row.kind.as_str())).collect()
+    };
     let first = |kind: &str| timeline.iter().find(|row| row.kind == kind);
     let own = rows_of(facts, "credentials", seed).find(|(table, row)| table.int("is_own", *row) == Some(1));
     let stated = own.and_then(|(table, row)| table.int("issued_at", row));
@@ -234,7 +248,15 @@ fn calls(seed: &Seed, facts: &Facts) -> prose::Table {
     let mut table = prose::Table::new(&["When", "Decision", "Calls#", "First", "Last"], None);
     for phase in ["before", "exposed", "after"] {
         for (rows, row) in rows_of(facts, "phases", seed).filter(|(rows, row)| rows.text("phase", *row) == Some(phase)) {
-            table.push_up_to(usize::MAX, || vec![Cell::Words(phase_words(phase, seed).into()), word(rows, "decision", row), Cell::count(rows.int("calls", row)), instant(rows, "first_us", row), instant(rows, "last_us", row)]);
+            table.push_up_to(usize::MAX, || {
+                vec![
+                    Cell::Words(phase_words(phase, seed).into()),
+                    word(rows, "decision", row),
+                    Cell::count(rows.int("calls", row)),
+                    instant(rows, "first_us", row),
+                    instant(rows, "last_us", row),
+                ]
+            });
         }
     }
     table
@@ -255,7 +277,16 @@ fn apis(seed: &Seed, facts: &Facts) -> prose::Table {
     let mut rows: Vec<(&Table, usize)> = rows_of(facts, "apis", seed).collect();
     rows.sort_by_key(|(rows, row)| std::cmp::Reverse(rows.int("accepted", *row)));
     for (rows, row) in rows {
-        table.push_up_to(SHOWN, || vec![data(rows, "api", row), count(rows, "accepted", row), count(rows, "blocked", row), count(rows, "other", row), instant(rows, "first_us", row), instant(rows, "last_us", row)]);
+        table.push_up_to(SHOWN, || {
+            vec![
+                data(rows, "api", row),
+                count(rows, "accepted", row),
+                count(rows, "blocked", row),
+                count(rows, "other", row),
+                instant(rows, "first_us", row),
+                instant(rows, "last_us", row),
+            ]
+        });
     }
     table
 }
@@ -263,7 +294,15 @@ fn apis(seed: &Seed, facts: &Facts) -> prose::Table {
 fn scopes(seed: &Seed, facts: &Facts) -> prose::Table {
     let mut table = prose::Table::new(&["Scope", "Broad", "Calls that carried it#", "Calls that needed it#", "Need not known#"], None);
     for (rows, row) in rows_of(facts, "scopes", seed) {
-        table.push_up_to(SHOWN, || vec![data(rows, "scope", row), yes(flag(rows, "is_broad", row)), count(rows, "calls", row), count(rows, "needed", row), count(rows, "not_known", row)]);
+        table.push_up_to(SHOWN, || {
+            vec![
+                data(rows, "scope", row),
+                yes(flag(rows, "is_broad", row)),
+                count(rows, "calls", row),
+                count(rows, "needed", row),
+                count(rows, "not_known", row),
+            ]
+        });
     }
     table
 }
@@ -273,7 +312,15 @@ fn addresses(seed: &Seed, facts: &Facts) -> prose::Table {
     for (rows, row) in rows_of(facts, "addresses", seed) {
         let is_new = rows.int("before", row) == Some(0) && seed.from_us.is_some();
         table.push_up_to(SHOWN, || {
-            vec![data(rows, "client_address", row), yes(Some(is_new)), count(rows, "accepted", row), count(rows, "calls", row), count(rows, "before", row), instant(rows, "first_us", row), instant(rows, "last_us", row)]
+            vec![
+                data(rows, "client_address", row),
+                yes(Some(is_new)),
+                count(rows, "accepted", row),
+                count(rows, "calls", row),
+                count(rows, "before", row),
+                instant(rows, "first_us", row),
+                instant(rows, "last_us", row),
+            ]
         });
     }
     table
@@ -284,7 +331,15 @@ fn violations(seed: &Seed, facts: &Facts) -> prose::Table {
     for (rows, row) in rows_of(facts, "violations", seed) {
         let phase = phase_words(rows.text("phase", row).unwrap_or(""), seed);
         table.push_up_to(SHOWN, || {
-            vec![word(rows, "decision", row), data(rows, "reason", row), Cell::Words(phase.into()), data(rows, "api", row), count(rows, "calls", row), instant(rows, "first_us", row), instant(rows, "last_us", row)]
+            vec![
+                word(rows, "decision", row),
+                data(rows, "reason", row),
+                Cell::Words(phase.into()),
+                data(rows, "api", row),
+                count(rows, "calls", row),
+                instant(rows, "first_us", row),
+                instant(rows, "last_us", row),
+            ]
         });
     }
     table
@@ -299,10 +354,21 @@ fn siblings(seed: &Seed, facts: &Facts) -> prose::Table {
         rows.int("is_own", row) == Some(0) && !is_over && !is_later
     };
     let mut rows: Vec<(&Table, usize)> = rows_of(facts, "credentials", seed).filter(|(rows, row)| concerns(rows, *row)).collect();
-    rows.sort_by_key(|(rows, row)| (rows.int("ended_at", *row).is_some(), std::cmp::Reverse(rows.int("last_used", *row).or(rows.int("issued_at", *row))), *row));
+    rows.sort_by_key(|(rows, row)| {
+        (rows.int("ended_at", *row).is_some(), std::cmp::Reverse(rows.int("last_used", *row).or(rows.int("issued_at", *row))), *row)
+    });
     let mut table = prose::Table::new(&["Credential", "Kind", "State", "Issued", "Ends", "Last used"], None);
     for (rows, row) in rows {
-        table.push_up_to(SHOWN, || vec![data(rows, "credential", row), data(rows, "kind", row), Cell::Words(state(rows, row)), instant(rows, "issued_at", row), ends(rows, row), instant(rows, "last_used", row)]);
+        table.push_up_to(SHOWN, || {
+            vec![
+                data(rows, "credential", row),
+                data(rows, "kind", row),
+                Cell::Words(state(rows, row)),
+                instant(rows, "issued_at", row),
+                ends(rows, row),
+                instant(rows, "last_used", row),
+            ]
+        });
     }
     table
 }
@@ -325,8 +391,13 @@ fn grants(seed: &Seed, facts: &Facts) -> prose::Table {
     for (rows, row) in rows_of(facts, "grants", seed) {
         table.push_up_to(SHOWN, || {
             vec![
-                data(rows, "scope", row), data(rows, "api", row), Cell::Words(rows.text("state", row).unwrap_or("").replace('_', " ")), yes(flag(rows, "is_broad", row)),
-                instant(rows, "granted_at", row), instant(rows, "last_used", row), count(rows, "calls", row),
+                data(rows, "scope", row),
+                data(rows, "api", row),
+                Cell::Words(rows.text("state", row).unwrap_or("").replace('_', " ")),
+                yes(flag(rows, "is_broad", row)),
+                instant(rows, "granted_at", row),
+                instant(rows, "last_used", row),
+                count(rows, "calls", row),
             ]
         });
     }
@@ -344,9 +415,15 @@ fn proof(seed: &Seed) -> Prose {
         "not_observable" => "no credential is known, so that no call can be told to be its.".to_string(),
         "open" => "not revoked.".into(),
         "contained_only" => "contained, but not revoked.".into(),
-        "wrong_credential" => format!("{} accepted after the claimed revocation, the identity provider revoked another credential of the identity and never this one.", counted(seed.accepted_after, "call was", "calls were")),
+        "wrong_credential" => format!(
+            "{} accepted after the claimed revocation, the identity provider revoked another credential of the identity and never this one.",
+            counted(seed.accepted_after, "call was", "calls were")
+        ),
         "still_accepted" => format!("{} accepted after the revocation.", counted(seed.accepted_after, "call was", "calls were")),
-        "rejected" => format!("{} rejected after the revocation, and none was accepted: the revocation is proven.", counted(seed.rejected_after, "call was", "calls were")),
+        "rejected" => format!(
+            "{} rejected after the revocation, and none was accepted: the revocation is proven.",
+            counted(seed.rejected_after, "call was", "calls were")
+        ),
         "silent" => "no call was seen after the revocation: nothing shows that it works, or that it does not.".into(),
         _ => String::new(),
     };
@@ -359,7 +436,9 @@ fn proof_records(seed: &Seed, facts: &Facts) -> prose::Table {
         for (rows, row) in rows_of(facts, "milestones", seed).filter(|(rows, row)| rows.text("kind", *row) == Some(*kind)) {
             let words = if *kind == "accepted_after" { "accepted" } else { "rejected" };
             let delay = rows.int("event_us", row).zip(seed.revoked_us).map(|(at, revoked)| (at - revoked) as f64 / 1e6);
-            table.push_up_to(usize::MAX, || vec![Cell::Words(words.into()), instant(rows, "event_us", row), Cell::seconds(delay), Cell::Data(call(rows, row).plain()), record(rows, row)]);
+            table.push_up_to(usize::MAX, || {
+                vec![Cell::Words(words.into()), instant(rows, "event_us", row), Cell::seconds(delay), Cell::Data(call(rows, row).plain()), record(rows, row)]
+            });
         }
     }
     table

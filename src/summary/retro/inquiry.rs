@@ -19,7 +19,9 @@ pub fn unseen(subject: &Subject, facts: &Facts) -> Vec<Prose> {
         say(Prose::new().text("Neither credential nor identity is known: no call can be told to be its. The blast radius is not known; it is not empty."));
     }
     if seed.is_case && seed.exposed_us.is_none() {
-        say(Prose::new().text("No record says since when the credential was known to others. The blast radius begins at detection; what was done before it is not counted."));
+        say(Prose::new().text(
+            "No record says since when the credential was known to others. The blast radius begins at detection; what was done before it is not counted.",
+        ));
     }
     if seed.from_us.is_none() {
         say(Prose::new().text("No exposure or detection is on record: every call that is known counts."));
@@ -58,7 +60,10 @@ fn nameless_calls(subject: &Subject, facts: &Facts) -> Option<Prose> {
     let rows = rows_of(facts, "neighbours", &subject.seed).filter(|(rows, row)| rows.int("is_named", *row) == Some(0));
     let calls: i64 = rows.filter_map(|(rows, row)| rows.int("calls_exposed", row)).sum();
     let words = counted(calls, "call", "calls");
-    (calls > 0).then(|| Prose::new().text(format!("With which credential {words} of the identity between exposure and enforcement came: the log names none. They are not counted.")))
+    (calls > 0).then(|| {
+        Prose::new()
+            .text(format!("With which credential {words} of the identity between exposure and enforcement came: the log names none. They are not counted."))
+    })
 }
 
 /// Files with rejects, and pauses of a log, on days of the window.
@@ -82,8 +87,15 @@ fn gaps(subject: &Subject, facts: &Facts) -> Vec<Prose> {
             *place = (*place).max(missing);
         }
     }
-    let rejected = rejects.into_iter().map(|(file, n)| Prose::new().text(format!("{} of ", counted(n, "rejected record", "rejected records"))).code(file).text(" on days between exposure and enforcement."));
-    let paused = pauses.into_iter().map(|(source, n)| Prose::new().text("What ").code(source).text(format!(" would have logged on days without a record: up to {} in a row between exposure and enforcement.", counted(n, "day", "days"))));
+    let rejected = rejects.into_iter().map(|(file, n)| {
+        Prose::new().text(format!("{} of ", counted(n, "rejected record", "rejected records"))).code(file).text(" on days between exposure and enforcement.")
+    });
+    let paused = pauses.into_iter().map(|(source, n)| {
+        Prose::new()
+            .text("What ")
+            .code(source)
+            .text(format!(" would have logged on days without a record: up to {} in a row between exposure and enforcement.", counted(n, "day", "days")))
+    });
     rejected.chain(paused).collect()
 }
 
@@ -109,7 +121,9 @@ fn about_clocks(subject: &Subject, as_of_us: i64) -> Vec<Prose> {
         ask(format!("It took {} from exposure to detection: what would have shown it earlier?", span(exposed, detected)));
     }
     match (seed.detected_us, seed.revoked_us) {
-        (Some(detected), Some(revoked)) if revoked < detected => ask(format!("The revocation lies {} before detection: which of the two is right?", span(revoked, detected))),
+        (Some(detected), Some(revoked)) if revoked < detected => {
+            ask(format!("The revocation lies {} before detection: which of the two is right?", span(revoked, detected)))
+        }
         (Some(detected), Some(revoked)) => ask(format!("It took {} from detection to revocation: what took the time?", span(detected, revoked))),
         (Some(detected), None) => ask(format!("It has been open for {}: who revokes it, and when?", span(detected, as_of_us))),
         _ => {}
@@ -130,15 +144,22 @@ fn about_clocks(subject: &Subject, as_of_us: i64) -> Vec<Prose> {
 fn about_use(subject: &Subject, facts: &Facts) -> Vec<Prose> {
     let mut questions = Vec::new();
     let seed = &subject.seed;
-    let new: Vec<&str> = rows_of(facts, "addresses", seed).filter(|(rows, row)| rows.int("before", *row) == Some(0)).filter_map(|(rows, row)| rows.text("client_address", row)).collect();
+    let new: Vec<&str> = rows_of(facts, "addresses", seed)
+        .filter(|(rows, row)| rows.int("before", *row) == Some(0))
+        .filter_map(|(rows, row)| rows.text("client_address", row))
+        .collect();
     if seed.from_us.is_some() && !new.is_empty() {
         questions.push(Prose::new().text("Whose are the client addresses not seen before: ").names(new, 5).text("?"));
     }
-    let reached: Vec<&str> = rows_of(facts, "apis", seed).filter(|(rows, row)| rows.int("accepted", *row) > Some(0)).filter_map(|(rows, row)| rows.text("api", row)).collect();
+    let reached: Vec<&str> =
+        rows_of(facts, "apis", seed).filter(|(rows, row)| rows.int("accepted", *row) > Some(0)).filter_map(|(rows, row)| rows.text("api", row)).collect();
     if !reached.is_empty() && seed.from_us.is_some() {
         questions.push(Prose::new().text("What was read or changed at ").names(reached, 5).text(", and was it the owner?"));
     }
-    let broad: Vec<&str> = rows_of(facts, "scopes", seed).filter(|(rows, row)| flag(rows, "is_broad", *row) == Some(true)).filter_map(|(rows, row)| rows.text("scope", row)).collect();
+    let broad: Vec<&str> = rows_of(facts, "scopes", seed)
+        .filter(|(rows, row)| flag(rows, "is_broad", *row) == Some(true))
+        .filter_map(|(rows, row)| rows.text("scope", row))
+        .collect();
     if !broad.is_empty() {
         questions.push(Prose::new().text("Why did it carry ").names(broad, 5).text("?"));
     }
@@ -161,14 +182,21 @@ fn about_rights(subject: &Subject, facts: &Facts) -> Vec<Prose> {
         let words = counted(live as i64, "other credential of the identity is", "other credentials of the identity are");
         questions.push(Prose::new().text(format!("{words} still live: could whoever had this one have had them too?")));
     }
-    let unused: Vec<&str> = rows_of(facts, "grants", seed).filter(|(rows, row)| rows.text("state", *row) == Some("unused")).filter_map(|(rows, row)| rows.text("scope", row)).collect();
+    let unused: Vec<&str> = rows_of(facts, "grants", seed)
+        .filter(|(rows, row)| rows.text("state", *row) == Some("unused"))
+        .filter_map(|(rows, row)| rows.text("scope", row))
+        .collect();
     if !unused.is_empty() {
         questions.push(Prose::new().text("Nobody used ").names(unused, 5).text(": can the grant go?"));
     }
     match (seed.identity.as_deref(), rows_of(facts, "identities", seed).next()) {
         (None, _) => questions.push(Prose::new().text("Whose credential was it? No log names an identity with it.")),
-        (Some(_), Some((rows, row))) if rows.text("owner", row).is_none() => questions.push(Prose::new().text("Who owns the identity? No inventory or event says so.")),
-        (Some(_), Some((rows, row))) if flag(rows, "is_orphaned", row) == Some(true) => questions.push(Prose::new().text("The owner of the identity has left: who takes it over?")),
+        (Some(_), Some((rows, row))) if rows.text("owner", row).is_none() => {
+            questions.push(Prose::new().text("Who owns the identity? No inventory or event says so."))
+        }
+        (Some(_), Some((rows, row))) if flag(rows, "is_orphaned", row) == Some(true) => {
+            questions.push(Prose::new().text("The owner of the identity has left: who takes it over?"))
+        }
         _ => {}
     }
     questions

@@ -16,11 +16,21 @@ pub fn render(retro: &Retro) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "# Incident retrospective: {} {}\n", retro.key.kind(), escape::markdown_code(retro.key.name()));
     let subjects = counted(retro.subjects.len() as i64, "subject", "subjects");
-    let _ = writeln!(out, "From run {}, judged at {}. {subjects} below. Instants are UTC. Records are cited as `file:record`.\n", escape::markdown_code(&retro.run), format_instant(retro.as_of_us));
+    let _ = writeln!(
+        out,
+        "From run {}, judged at {}. {subjects} below. Instants are UTC. Records are cited as `file:record`.\n",
+        escape::markdown_code(&retro.run),
+        format_instant(retro.as_of_us)
+    );
     for subject in &retro.subjects {
         render_subject(&mut out, retro, subject);
     }
-    let _ = writeln!(out, "---\n\nMade by credlens {} from the frames of the run; grace after a revocation {}.", retro.tool_version, DurationSeconds(retro.grace_us as f64 / 1e6));
+    let _ = writeln!(
+        out,
+        "---\n\nMade by credlens {} from the frames of the run; grace after a revocation {}.",
+        retro.tool_version,
+        DurationSeconds(retro.grace_us as f64 / 1e6)
+    );
     out
 }
 
@@ -37,7 +47,12 @@ fn render_subject(out: &mut String, retro: &Retro, subject: &Subject) {
     heading(out, "Blast radius");
     blast_radius(out, retro, subject);
     heading(out, "Siblings and rights");
-    section(out, "Other credentials of the same identity, alive at some time since exposure:", &subject.siblings, "No other credential of the identity is known to have been alive since exposure.");
+    section(
+        out,
+        "Other credentials of the same identity, alive at some time since exposure:",
+        &subject.siblings,
+        "No other credential of the identity is known to have been alive since exposure.",
+    );
     section(out, "What the identity is granted:", &subject.grants, "No grant of the identity is known.");
     heading(out, "Proof of revocation");
     let _ = writeln!(out, "{}\n", prose(&subject.proof));
@@ -87,7 +102,8 @@ fn timeline(out: &mut String, retro: &Retro, rows: &[Happening]) {
     out.push_str("| At | Event | What | Record |\n|---|---|---|---|\n");
     for row in rows.iter().take(SHOWN_HAPPENINGS) {
         let place = row.place().map_or_else(|| "–".to_string(), |place| escape::markdown_table_code(&place));
-        let _ = writeln!(out, "| {} | {} | {} | {place} |", format_instant(row.at_us), escape::markdown(&row.kind.replace('_', " ")), prose_in_table(&row.what));
+        let _ =
+            writeln!(out, "| {} | {} | {} | {place} |", format_instant(row.at_us), escape::markdown(&row.kind.replace('_', " ")), prose_in_table(&row.what));
     }
     out.push('\n');
     if rows.len() > SHOWN_HAPPENINGS {
@@ -114,7 +130,12 @@ fn blast_radius(out: &mut String, retro: &Retro, subject: &Subject) {
     }
     section(out, "APIs:", &subject.apis, "No API was reached.");
     section(out, "Scopes carried by accepted calls:", &subject.scopes, "No scope is known.");
-    section(out, "Client addresses; new are those from which neither the credential nor its identity called before:", &subject.addresses, "No client address is known.");
+    section(
+        out,
+        "Client addresses; new are those from which neither the credential nor its identity called before:",
+        &subject.addresses,
+        "No client address is known.",
+    );
     section(out, "Violations, and accepted calls that should have been refused:", &subject.violations, "No violation is known.");
 }
 
