@@ -457,7 +457,7 @@ fn every_metric_has_cases_for_empty_and_for_absent_input() {
     for id in catalog.definitions().keys() {
         let own: Vec<&Case> = cases.iter().filter(|case| case.query == *id).collect();
         assert!(own.len() >= 3, "{id} has {} cases", own.len());
-        assert!(own.iter().any(|case| is_empty(case)), "{id} has no case with empty input");
+        assert!(own.iter().any(&is_empty), "{id} has no case with empty input");
         assert!(own.iter().any(|case| case.expectations().iter().any(is_not_measured)), "{id} has no case that is not measured, with its reason");
         assert!(own.iter().all(|case| case.case.contains_key("expect") || case.case.contains_key("expect_rows")), "{id} has a case that expects nothing");
     }
