@@ -342,12 +342,13 @@ impl<'a> Worker<'a> {
             let whole = text.map(|text| &text[start..end]).or_else(|| simdutf8::basic::from_utf8(bytes).ok());
             let problem = problem.or(whole.is_none().then_some("invalid_utf8"));
             let whole = whole.unwrap_or("");
-            let record = match problem {
-                None if !layout.prefixes.is_empty() => match self.peeler.peel(&layout.prefixes, whole.as_bytes()) {
-                    Some(peeled) => Record { text: utf8(peeled.record).unwrap_or(whole), time: peeled.time.and_then(utf8), bytes },
-                    None => Record { text: whole, time: None, bytes },
-                },
-                _ => Record { text: whole, time: None, bytes },
+            let peeled = match problem {
+                None if !layout.prefixes.is_empty() => self.peeler.peel(&layout.prefixes, whole.as_bytes()),
+                _ => None,
+            };
+            let record = match &peeled {
+                Some(peeled) => Record { text: utf8(&peeled.record).unwrap_or(whole), time: peeled.time.as_deref().and_then(utf8), bytes },
+                None => Record { text: whole, time: None, bytes },
             };
             self.part.read_record(self.shared, pack, &mut reader, record, place, problem);
         };
