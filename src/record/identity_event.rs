@@ -161,7 +161,7 @@ impl IdentityEventPlan {
         let event_us = match self.event_time.instant(context) {
             Ok(Some(instant)) => instant,
             Ok(None) => return Err("missing_event_time"),
-            Err(_) => return Err("bad_timestamp"),
+            Err(reason) => return Err(reason),
         };
         let event_type = self.event_type.owned(context).ok_or("missing_event_type")?;
         let rule = self.rules.iter().find(|rule| rule.fits(&event_type, context));

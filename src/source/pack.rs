@@ -14,7 +14,7 @@
 //! `X.target` and `X.protocol` are the parts of the request line in column `X`. Names differ by more than case. Prefixes of
 //! container and syslog transport are found by detection and peeled before any decoder, so packs do not mention them.
 
-use crate::record::time::TimeForm;
+use crate::record::time::{DateOrder, TimeForm};
 use crate::source::decode::pattern::{Quoting, Shape};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -47,6 +47,9 @@ pub struct PackFile {
     /// Year of instants that have none (`form = "month_day"`); without it they are no instants.
     #[serde(default)]
     pub year: Option<i64>,
+    /// Order of dates that are two numbers and a year (`02/08/2024`): `day_first` or `month_first`.
+    #[serde(default)]
+    pub date_order: Option<DateOrder>,
     pub detect: Detect,
     pub request: Option<RequestMap>,
     pub identity_event: Option<IdentityEventMap>,
@@ -152,7 +155,7 @@ pub enum CandidateFile {
 #[serde(deny_unknown_fields, default)]
 pub struct CandidateDetail {
     pub path: Option<String>,
-    /// Several paths joined by `separator`; the first must be there.
+    /// Several paths joined by `separator`; the first must be there, and of an instant (date and time in two columns) all.
     pub join: Vec<String>,
     pub separator: String,
     /// A fixed value.

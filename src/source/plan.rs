@@ -3,7 +3,8 @@
 use crate::record::field::{FieldKind, Fields};
 use crate::record::inventory::Aliases;
 use crate::record::lazy::LazyValue;
-use crate::record::time::{self, Micros, TimeForm};
+use crate::record::local_time::is_ambiguous;
+use crate::record::time::{self, DateOrder, Local, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
 use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile};
@@ -228,6 +229,8 @@ pub struct Context<'a> {
     pub zone: Tz,
     /// Year of instants that have none.
     pub year: Option<i64>,
+    /// Which number of a date is the day.
+    pub order: Option<DateOrder>,
     pub prefix_time: Option<&'a str>,
     pub token: TokenFacts,
     pub status: i16,
@@ -236,7 +239,12 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(fields: Fields<'a>, digester: &'a Digester, aliases: &'a Aliases, zone: Tz) -> Self {
-        Context { fields, digester, aliases, zone, year: None, prefix_time: None, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
+        Context { fields, digester, aliases, zone, year: None, order: None, prefix_time: None, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
+    }
+
+    /// What the source leaves unsaid in its instants.
+    pub fn local(&self) -> Local {
+        Local { zone: self.zone, order: self.order, year: self.year }
     }
 
     fn tree(&self, slot: usize) -> Option<std::rc::Rc<Value>> {
@@ -382,19 +390,14 @@ impl Candidates {
             .unwrap_or_default()
     }
 
-    /// The first candidate that is present as an instant: `Ok(None)` when none is there, `Err` with the text when it is
-    /// there and no instant.
-    pub fn instant<'a>(&'a self, context: &Context<'a>) -> Result<Option<Micros>, String> {
-        for candidate in &self.0 {
+    /// The first candidate that is present as an instant: `Ok(None)` when none is there, `Err` with a reject reason when it
+    /// is there and no instant. Of several joined columns (a date and a time) all must be there.
+    pub fn instant<'a>(&'a self, context: &Context<'a>) -> Result<Option<Micros>, &'static str> {
+        for candidate in self.0.iter().filter(|candidate| candidate.is_whole(context)) {
             if let Some(text) = candidate.text(context) {
                 let form = candidate.change.as_ref().and_then(|change| change.form).unwrap_or(TimeForm::Iso);
-                let instant = match (form, context.year) {
-                    (TimeForm::MonthDay, Some(year)) => {
-                        time::parse_month_day(text.as_bytes(), year, context.zone).or_else(|| time::parse(&text, form, context.zone))
-                    }
-                    _ => time::parse(&text, form, context.zone),
-                };
-                return instant.map(Some).ok_or_else(|| text.into_owned());
+                let reason = || if is_ambiguous(&text, context.local()) { "ambiguous_date" } else { "bad_timestamp" };
+                return time::parse(&text, form, context.local()).map(Some).ok_or_else(reason);
             }
         }
         Ok(None)
@@ -402,6 +405,14 @@ impl Candidates {
 }
 
 impl Candidate {
+    /// False where a part of a join is missing.
+    fn is_whole<'a>(&'a self, context: &Context<'a>) -> bool {
+        match &self.place {
+            Place::Join(places, _) => places.iter().all(|place| context.text_at(place).is_some()),
+            _ => true,
+        }
+    }
+
     fn holds<'a>(&'a self, context: &Context<'a>) -> bool {
         self.when.as_ref().is_none_or(|condition| condition.holds(context))
     }

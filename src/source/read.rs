@@ -445,7 +445,7 @@ impl Part {
         let Some(fields) = reader.read(&pack.decoder, record.text)? else { return Ok(None) };
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
-        context.year = pack.file.year;
+        (context.year, context.order) = (pack.file.year, pack.file.date_order);
         context.prefix_time = record.time;
         let event = match &pack.identity_event {
             Some(plan) if plan.wants(&context) => Some(plan.row(&context)?),
