@@ -447,9 +447,9 @@ impl Part {
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
         (context.year, context.order) = (pack.file.year, pack.file.date_order);
         context.prefix_time = record.time;
-        let event = match &pack.identity_event {
-            Some(plan) if plan.wants(&context) => Some(plan.row(&context)?),
-            _ => None,
+        let events = match &pack.identity_event {
+            Some(plan) => plan.rows(&mut context)?,
+            None => Vec::new(),
         };
         let ticket = match &pack.ticket {
             Some(plan) if plan.wants(&context) => Some(plan.row(&context, &shared.settings.tickets)?),
@@ -464,10 +464,10 @@ impl Part {
             day = Some(day_of(row.event_us));
             self.requests.push(&row, place.file, place.record);
         }
-        if let Some(row) = event {
-            day = Some(day_of(row.event_us));
-            self.events.push(From { file: place.file, record: place.record, row });
+        if let Some(first) = events.first() {
+            day = Some(day_of(first.event_us));
         }
+        self.events.extend(events.into_iter().map(|row| From { file: place.file, record: place.record, row }));
         if let Some(row) = ticket {
             day = Some(day_of(row.reported_us));
             self.tickets.push(From { file: place.file, record: place.record, row });
@@ -492,7 +492,7 @@ impl Evidence {
                 sum.rejects += counts.rejects;
             }
         }
-        self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record));
+        self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record, event.row.ordinal));
         self.tickets.sort_by_key(|ticket| (ticket.file, ticket.record));
         self.rejects.sort();
     }
