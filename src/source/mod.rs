@@ -7,6 +7,7 @@ pub mod detect_text;
 pub mod discover;
 pub mod encoding;
 pub mod inventory;
+pub mod join;
 pub mod library;
 pub mod open;
 pub mod pack;
