@@ -8,6 +8,7 @@ mod support;
 
 mod formats;
 mod framing;
+mod own_formats;
 mod packs;
 
 mod determinism;

@@ -122,8 +122,8 @@ fn detect_enveloped_values(choice: Choice<'_>, head: &[u8], depth: usize) -> Opt
     if !matches!(head.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[')) {
         return None;
     }
-    [&[][..], &CARRIER_WRAPPERS[..]].into_iter().find_map(|wrappers| {
-        let wrappers: Vec<String> = wrappers.iter().map(|path| path.to_string()).collect();
+    std::iter::once(None).chain(CARRIER_WRAPPERS.into_iter().map(Some)).find_map(|wrapper| {
+        let wrappers: Vec<String> = wrapper.into_iter().map(str::to_string).collect();
         let texts = value_texts(head, &wrappers);
         let records: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
         Prefix::envelopes().find_map(|envelope| detect_inside(choice, envelope, &records, Framing::Values { wrappers: wrappers.clone() }, depth))
@@ -192,7 +192,8 @@ fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
     let own = |pack: &Pack, record: &Value| pack.file.wrappers.iter().any(|wrapper| lookup(record, wrapper).is_some_and(Value::is_array));
     let whole_framing = |_: &Pack| if is_lines { Framing::Lines } else { Framing::Values { wrappers: Vec::new() } };
     let best_of = |records: &[Value], pack: &Pack| records.iter().filter_map(|record| score_json(pack, record)).max();
-    let best = best_packs(choice, DecoderKind::Json, |pack| whole.iter().filter(|record| !own(pack, record)).filter_map(|record| score_json(pack, record)).max());
+    let best =
+        best_packs(choice, DecoderKind::Json, |pack| whole.iter().filter(|record| !own(pack, record)).filter_map(|record| score_json(pack, record)).max());
     if !best.is_empty() {
         return settle(choice, &best, whole_framing);
     }
@@ -209,13 +210,15 @@ fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
         return settle(choice, &best, whole_framing);
     }
     let all: BTreeSet<String> = lists.keys().flat_map(|paths| paths.iter().cloned()).chain(CARRIER_WRAPPERS.map(String::from)).collect();
-    let wrappers: Vec<String> = all.into_iter().collect();
-    let listed = value_records(head, &wrappers);
-    let best = best_packs(choice, DecoderKind::Json, |pack| best_of(&listed, pack));
-    if !best.is_empty() {
-        return settle(choice, &best, |_| Framing::Values { wrappers: wrappers.clone() });
+    for wrapper in all {
+        let listed = value_records(head, std::slice::from_ref(&wrapper));
+        let best = best_packs(choice, DecoderKind::Json, |pack| best_of(&listed, pack));
+        if !best.is_empty() {
+            return settle(choice, &best, |_| Framing::Values { wrappers: vec![wrapper.clone()] });
+        }
     }
-    match listed.first().or(whole.first()) {
+    let listed = lists.values().find_map(|records| records.iter().find(|record| !whole.contains(record)));
+    match listed.or(whole.first()) {
         Some(record) => Detected::Unknown(closest(choice.library, record)),
         None => Detected::Unknown("no whole JSON record in its first bytes".into()),
     }
@@ -291,7 +294,7 @@ fn score_one(pack: &Pack, record: &Value) -> Option<i64> {
 }
 
 /// The value at a dotted path, keys nested or flat with dots.
-fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+pub(super) fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     if let Some(found) = value.get(path) {
         return Some(found);
     }

@@ -196,7 +196,7 @@ fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (Sour
 }
 
 /// The first bytes of a source, and whether they are all of it. A broken archive gives what could be read.
-fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
+pub(super) fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
     let mut head = Vec::new();
     match reader.take(HEAD_BYTES as u64).read_to_end(&mut head) {
         Err(error) if head.is_empty() => Err(error),
@@ -291,9 +291,7 @@ impl Shared<'_> {
             return None;
         };
         let joined = match (&mut open.joiner, self.pack_of(index), &self.layouts[index]) {
-            (Some(joiner), Some(pack), Some(layout)) => {
-                pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &layout.prefixes, &mut chunk))
-            }
+            (Some(joiner), Some(pack), Some(layout)) => pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &layout.prefixes, &mut chunk)),
             _ => None,
         };
         Some(Work { file: index, chunk, joined })
@@ -333,7 +331,7 @@ impl Shared<'_> {
 }
 
 /// A chunk reader over a source whose byte order mark, if any, is passed over.
-fn start(mut reader: Box<dyn Read + Send>, framing: crate::source::chunk::Framing) -> std::io::Result<ChunkReader> {
+pub(super) fn start(mut reader: Box<dyn Read + Send>, framing: crate::source::chunk::Framing) -> std::io::Result<ChunkReader> {
     let mut head = Vec::new();
     reader.by_ref().take(3).read_to_end(&mut head)?;
     Ok(ChunkReader::new(reader, framing, head))
