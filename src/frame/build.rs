@@ -155,7 +155,8 @@ fn settle_events(evidence: &mut Evidence, settings: &FrameSettings, duplicates: 
         let event = &evidence.events[i];
         let Some(id) = &event.row.event_id else { continue };
         let source = evidence.files[event.file as usize].pack;
-        if !seen.insert((source, id.clone(), event.row.event_us)) {
+        // Some sources give one id to several events of one instant: those are no replays.
+        if !seen.insert((source, id.clone(), event.row.event_us, event.row.event_type.clone())) {
             keep[i] = false;
             duplicates.insert((event.file, event.record), day_of(event.row.event_us));
         }
