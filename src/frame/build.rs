@@ -104,6 +104,8 @@ impl ScopeSets {
 /// Builds and writes the three record frames. Only writing can fail.
 pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &FrameSettings, folder: &Path) -> io::Result<Frames> {
     let mut duplicates: BTreeMap<(u32, u64), i64> = BTreeMap::new();
+    let apis: BTreeSet<&str> = evidence.requests.iter().flat_map(|store| store.texts[Text::Api as usize].iter()).collect();
+    evidence.inventory.add_documents(&apis);
     settle_events(evidence, settings, &mut duplicates);
     settle_tickets(evidence, settings, &mut duplicates);
     let names: Vec<String> = evidence.files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();

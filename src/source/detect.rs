@@ -4,6 +4,7 @@
 //! the other). JSON packs are known by keys, CSV by its header, text formats by how many lines their decoder reads: see
 //! detect_text.rs.
 
+use super::detect_document::{cut_json, yaml_keys};
 use super::detect_text::detect_lines;
 use crate::source::chunk::Framing;
 use crate::source::library::{Library, Pack};
@@ -154,7 +155,10 @@ fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
     let (lines, by_line) = line_records(head);
     // Most lines are whole objects: one record a line, some of them broken. In a pretty-printed document few are.
     let is_lines = first == b'{' && by_line.len() * 2 >= lines && !by_line.iter().any(|record| is_wrapper(record, &wrappers));
-    let records = if is_lines { by_line } else { value_records(head, &wrappers) };
+    let mut records = if is_lines { by_line } else { value_records(head, &wrappers) };
+    if records.is_empty() {
+        records.extend(cut_json(head).filter(|document| is_document(choice, document)));
+    }
     if records.is_empty() {
         return Detected::Unknown("no whole JSON record in its first bytes".into());
     }
@@ -183,11 +187,21 @@ fn best_packs(choice: Choice<'_>, decoder: DecoderKind, score: impl Fn(&Pack) ->
         .packs
         .iter()
         .enumerate()
-        .filter(|(index, pack)| pack.file.decoder == decoder && choice.only.is_none_or(|only| only == *index))
+        .filter(|(index, pack)| reads(pack, decoder) && choice.only.is_none_or(|only| only == *index))
         .filter_map(|(index, pack)| Some((index, score(pack)?)))
         .collect();
     let Some(best) = scores.iter().map(|(_, score)| *score).max() else { return Vec::new() };
     scores.into_iter().filter(|(_, score)| *score == best).map(|(index, _)| index).collect()
+}
+
+/// True for packs of a decoder; documents are JSON as well.
+fn reads(pack: &Pack, decoder: DecoderKind) -> bool {
+    pack.file.decoder == decoder || (decoder == DecoderKind::Json && pack.file.decoder == DecoderKind::Document)
+}
+
+/// True if a pack of documents knows the keys of what the head cuts off.
+fn is_document(choice: Choice<'_>, document: &Value) -> bool {
+    !best_packs(choice, DecoderKind::Document, |pack| score_one(pack, document)).is_empty()
 }
 
 /// How many of the head's first lines there are, and those that are JSON objects.
@@ -273,7 +287,7 @@ fn closest(library: &Library, records: &[Value]) -> String {
     }
 }
 
-/// CSV by its header line, TOML by its tables, other text by its lines.
+/// CSV by its header line, TOML by its tables, YAML by its keys, other text by its lines.
 fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
     let Some(header) =
         crate::source::decode::csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next()
@@ -286,7 +300,9 @@ fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
         let table = |name: &String| String::from_utf8_lossy(head).lines().any(|line| line.trim() == format!("[[{name}]]"));
         pack.file.detect.required.iter().all(table).then_some(1)
     });
-    match [csv, toml].concat().as_slice() {
+    let keys = yaml_keys(head);
+    let yaml = best_packs(choice, DecoderKind::Document, |pack| score_one(pack, &keys));
+    match [csv, toml, yaml].concat().as_slice() {
         [] => detect_lines(choice, head),
         [pack] => Detected::Pack { pack: *pack, layout: framing_of(&choice.library.packs[*pack]).into() },
         several => tie(choice, several),

@@ -3,6 +3,7 @@
 use crate::record::field::{FieldKind, Fields};
 use crate::record::inventory::Aliases;
 use crate::record::lazy::LazyValue;
+use crate::record::operation::OperationTable;
 use crate::record::time::{self, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
@@ -225,6 +226,8 @@ pub struct Context<'a> {
     pub fields: Fields<'a>,
     pub digester: &'a Digester,
     pub aliases: &'a Aliases,
+    /// Operations that documents declare, where there are any.
+    pub operations: Option<&'a OperationTable>,
     pub zone: Tz,
     /// Year of instants that have none.
     pub year: Option<i64>,
@@ -236,7 +239,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(fields: Fields<'a>, digester: &'a Digester, aliases: &'a Aliases, zone: Tz) -> Self {
-        Context { fields, digester, aliases, zone, year: None, prefix_time: None, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
+        Context { fields, digester, aliases, operations: None, zone, year: None, prefix_time: None, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
     }
 
     fn tree(&self, slot: usize) -> Option<std::rc::Rc<Value>> {
@@ -380,6 +383,21 @@ impl Candidates {
                 (!changed.is_empty()).then_some(changed)
             })
             .unwrap_or_default()
+    }
+
+    /// The values of every candidate, each once, with their changes made.
+    pub fn all_texts<'a>(&'a self, context: &Context<'a>) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for candidate in self.0.iter().filter(|candidate| candidate.holds(context)) {
+            let texts = context.texts_at(&candidate.place).unwrap_or_default();
+            let changed = texts.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context).map(Cow::into_owned));
+            for text in changed {
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
+        all
     }
 
     /// The first candidate that is present as an instant: `Ok(None)` when none is there, `Err` with the text when it is

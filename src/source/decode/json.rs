@@ -108,6 +108,12 @@ impl FieldPlan {
         plan
     }
 
+    /// The top-level keys that are wanted, each with true if something inside it is.
+    pub fn roots(&self) -> Vec<(String, bool)> {
+        let root = |edge: &Edge| (String::from_utf8_lossy(&edge.key).into_owned(), edge.node != NO_NODE);
+        self.nodes.first().map(|node| node.children.iter().map(root).collect()).unwrap_or_default()
+    }
+
     fn insert(&mut self, keys: &[String], slot: u16, rules: &KeyRules) {
         let mut node = 0usize;
         for (depth, key) in keys.iter().enumerate() {
