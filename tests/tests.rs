@@ -7,6 +7,7 @@
 mod support;
 
 mod formats;
+mod framing;
 mod packs;
 
 mod determinism;

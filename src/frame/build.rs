@@ -152,16 +152,20 @@ fn settle_events(evidence: &mut Evidence, settings: &FrameSettings, duplicates: 
     };
     let mut order: Vec<usize> = (0..evidence.events.len()).collect();
     order.sort_by_key(|&i| (evidence.events[i].file, evidence.events[i].record));
-    let mut keep = vec![true; evidence.events.len()];
+    let (mut keep, mut replayed, mut gave_more) = (vec![true; evidence.events.len()], Vec::new(), HashSet::new());
     for i in order {
         let event = &evidence.events[i];
-        let Some(id) = &event.row.event_id else { continue };
         let source = evidence.files[event.file as usize].pack;
-        if !seen.insert((source, id.clone(), event.row.event_us)) {
-            keep[i] = false;
-            duplicates.insert((event.file, event.record), day_of(event.row.event_us));
+        let is_new = event.row.event_id.as_ref().is_none_or(|id| seen.insert((source, id.clone(), event.row.event_us, event.row.ordinal)));
+        keep[i] = is_new;
+        match (is_new, event.row.ordinal) {
+            (false, 0) => replayed.push(((event.file, event.record), day_of(event.row.event_us))),
+            (true, 1..) => drop(gave_more.insert((event.file, event.record))),
+            _ => {}
         }
     }
+    // A record of several events is a duplicate if none of them is new.
+    duplicates.extend(replayed.into_iter().filter(|(record, _)| !gave_more.contains(record)));
     let mut keep = keep.into_iter();
     evidence.events.retain(|_| keep.next().unwrap_or(true));
     let mut issuers: HashMap<(String, String), String> = HashMap::new();

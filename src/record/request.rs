@@ -157,7 +157,7 @@ impl RequestPlan {
         let event_us = match self.event_time.instant(context) {
             Ok(Some(instant)) => instant,
             Ok(None) => return Err("missing_event_time"),
-            Err(_) => return Err("bad_timestamp"),
+            Err(reason) => return Err(reason),
         };
         let status = self.status.text(context).and_then(|text| parse_status(&text));
         context.status = status.unwrap_or(0);

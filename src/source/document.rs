@@ -177,7 +177,7 @@ impl EntryPlan {
             } else if INSTANTS.contains(&column.as_str()) {
                 match candidates.instant(&context) {
                     Ok(instant) => record.values.extend(instant.map(|at| (column.clone(), crate::period::format_instant(at)))),
-                    Err(_) => record.problem = Some("bad_timestamp"),
+                    Err(problem) => record.problem = Some(problem),
                 }
             } else if let Some(text) = candidates.text(&context) {
                 record.values.push((column.clone(), text.into_owned()));

@@ -6,15 +6,20 @@
 //! 3. Nothing else: packs are embedded by folder, and a test walks every one.
 //!
 //! Paths are keys joined by dots. `list[0]`, `list[*]` and `list[type=a|b]` step into a list: the first element, every
-//! element, the first whose `type` is `a` or else the first whose `type` is `b`. `@jwt.client`, `@jwt.jti`, `@jwt.scopes`,
+//! element, the first whose `type` is `a` or else the first whose `type` is `b` (`[type~=a|b]` ignores case). `@jwt.client`, `@jwt.jti`, `@jwt.scopes`,
 //! `@token` and `@api_key` stand for what the token module read from the call's authorization value; `@prefix.time` is the
 //! instant in the line's peeled prefix (container, syslog).
+//!
+//! A record that holds several events (`each`) gives a row for each element of a list or member of an object: `@each.x` is
+//! a value in the element, `@each` the element itself, `@member` its name in the object; all other paths are the record's.
+//! Such a record still counts once: it is a row if any of its elements gave one, a reject if any of them is broken (then it
+//! gives none), and of no interest if `keep` wants none of them.
 //!
 //! Text formats (`decoder` other than `json`): a path is a column's name; `[text]` says how a line is cut. `X.method`,
 //! `X.target` and `X.protocol` are the parts of the request line in column `X`. Names differ by more than case. Prefixes of
 //! container and syslog transport are found by detection and peeled before any decoder, so packs do not mention them.
 
-use crate::record::time::TimeForm;
+use crate::record::time::{DateOrder, TimeForm};
 use crate::source::decode::pattern::{Quoting, Shape};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -47,6 +52,9 @@ pub struct PackFile {
     /// Year of instants that have none (`form = "month_day"`); without it they are no instants.
     #[serde(default)]
     pub year: Option<i64>,
+    /// Order of dates that are two numbers and a year (`02/08/2024`): `day_first` or `month_first`.
+    #[serde(default)]
+    pub date_order: Option<DateOrder>,
     pub detect: Detect,
     pub request: Option<RequestMap>,
     pub identity_event: Option<IdentityEventMap>,
@@ -154,7 +162,7 @@ pub enum CandidateFile {
 #[serde(deny_unknown_fields, default)]
 pub struct CandidateDetail {
     pub path: Option<String>,
-    /// Several paths joined by `separator`; the first must be there.
+    /// Several paths joined by `separator`; the first must be there, and of an instant (date and time in two columns) all.
     pub join: Vec<String>,
     pub separator: String,
     /// A fixed value.
@@ -318,6 +326,8 @@ pub struct VerdictRule {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityEventMap {
+    /// The list or object whose elements each give a row; without it the record gives one.
+    pub each: Option<String>,
     pub keep: Option<ConditionFile>,
     pub provider: Option<String>,
     pub event_time: CandidatesFile,
@@ -484,6 +494,9 @@ fn merge(table: &mut toml::Table, changes: &toml::Table) {
 }
 
 fn check_pack(name: &str, pack: PackFile) -> Result<PackFile, String> {
+    if pack.decoder != DecoderKind::Json && pack.identity_event.as_ref().is_some_and(|map| map.each.is_some()) {
+        return Err(format!("pack {name}: `each` needs records of JSON"));
+    }
     if pack.request.is_none() && pack.identity_event.is_none() && pack.ticket.is_none() && pack.inventory.is_none() {
         return Err(format!("pack {name}: feeds no frame"));
     }

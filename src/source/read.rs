@@ -440,12 +440,13 @@ impl<'a> Worker<'a> {
             let whole = text.map(|text| &text[start..end]).or_else(|| simdutf8::basic::from_utf8(bytes).ok());
             let problem = problem.or(whole.is_none().then_some("invalid_utf8"));
             let whole = whole.unwrap_or("");
-            let record = match problem {
-                None if !layout.prefixes.is_empty() => match self.peeler.peel(&layout.prefixes, whole.as_bytes()) {
-                    Some(peeled) => Record { text: utf8(peeled.record).unwrap_or(whole), time: peeled.time.and_then(utf8), bytes },
-                    None => Record { text: whole, time: None, bytes },
-                },
-                _ => Record { text: whole, time: None, bytes },
+            let peeled = match problem {
+                None if !layout.prefixes.is_empty() => self.peeler.peel(&layout.prefixes, whole.as_bytes()),
+                _ => None,
+            };
+            let record = match &peeled {
+                Some(peeled) => Record { text: utf8(&peeled.record).unwrap_or(whole), time: peeled.time.as_deref().and_then(utf8), bytes },
+                None => Record { text: whole, time: None, bytes },
             };
             self.part.read_record(self.shared, pack, &mut reader, record, place, problem);
         };
@@ -542,12 +543,12 @@ impl Part {
         let Some(fields) = reader.read(&pack.decoder, record.text)? else { return Ok(None) };
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
-        context.year = pack.file.year;
         context.operations = shared.operations;
+        (context.year, context.order) = (pack.file.year, pack.file.date_order);
         context.prefix_time = record.time;
-        let event = match &pack.identity_event {
-            Some(plan) if plan.wants(&context) => Some(plan.row(&context)?),
-            _ => None,
+        let events = match &pack.identity_event {
+            Some(plan) => plan.rows(&mut context)?,
+            None => Vec::new(),
         };
         let ticket = match &pack.ticket {
             Some(plan) if plan.wants(&context) => Some(plan.row(&context, &shared.settings.tickets)?),
@@ -562,10 +563,10 @@ impl Part {
             day = Some(day_of(row.event_us));
             self.requests.push(&row, place.file, place.record);
         }
-        if let Some(row) = event {
-            day = Some(day_of(row.event_us));
-            self.events.push(From { file: place.file, record: place.record, row });
+        if let Some(first) = events.first() {
+            day = Some(day_of(first.event_us));
         }
+        self.events.extend(events.into_iter().map(|row| From { file: place.file, record: place.record, row }));
         if let Some(row) = ticket {
             day = Some(day_of(row.reported_us));
             self.tickets.push(From { file: place.file, record: place.record, row });
@@ -591,7 +592,7 @@ impl Evidence {
                 sum.rejects += counts.rejects;
             }
         }
-        self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record));
+        self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record, event.row.ordinal));
         self.tickets.sort_by_key(|ticket| (ticket.file, ticket.record));
         self.rejects.sort();
     }

@@ -69,18 +69,14 @@ impl ParquetRows {
                 None => return Ok(None),
             },
         };
-        let columns = Columns::of_batch(&batch, self.wanted.as_ref());
         let (mut bytes, mut elements) = (spare, Vec::new());
         bytes.clear();
-        while row < batch.num_rows() && bytes.len() < CHUNK_BYTES {
-            let start = bytes.len();
-            columns.write(row, &mut bytes);
-            let is_long = bytes.len() - start > MAX_RECORD_BYTES;
-            if is_long {
-                bytes.truncate(start);
+        {
+            let columns = Columns::of_batch(&batch, self.wanted.as_ref());
+            while row < batch.num_rows() && bytes.len() < CHUNK_BYTES {
+                elements.push(columns.element(row, &mut bytes));
+                row += 1;
             }
-            elements.push(Element { start, end: bytes.len(), problem: is_long.then_some("record_too_long") });
-            row += 1;
         }
         let first_record = self.next_record;
         self.next_record += elements.len() as u64;
@@ -172,6 +168,17 @@ impl<'a> Columns<'a> {
             (key(field.name()), values)
         });
         Columns { columns: columns.collect() }
+    }
+
+    /// Writes a row as a record.
+    fn element(&self, row: usize, out: &mut Vec<u8>) -> Element {
+        let start = out.len();
+        self.write(row, out);
+        let is_long = out.len() - start > MAX_RECORD_BYTES;
+        if is_long {
+            out.truncate(start);
+        }
+        Element { start, end: out.len(), problem: is_long.then_some("record_too_long") }
     }
 
     fn write(&self, row: usize, out: &mut Vec<u8>) {
