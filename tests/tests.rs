@@ -8,7 +8,9 @@ mod support;
 
 mod formats;
 mod framing;
+mod inventories;
 mod packs;
+mod parquet_input;
 
 mod determinism;
 mod ledger;
