@@ -8,7 +8,8 @@
 use crate::source::chunk::{CHUNK_BYTES, Chunk, Element, MAX_RECORD_BYTES};
 use crate::source::decode::json;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, MapArray, RecordBatch, StringArray, StructArray};
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit};
+use arrow::datatypes::{TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -149,6 +150,8 @@ enum Values<'a> {
     /// Text without an annotation, as old writers have it; other bytes as hexadecimal digits.
     Bytes(&'a BinaryArray),
     Float(&'a ArrayRef),
+    /// ISO 8601; in UTC where the file says that its instants are.
+    Instant(&'a ArrayRef, TimeUnit, bool),
     /// As the library shows it; with true in quotes.
     Shown(&'a ArrayRef, Option<ArrayFormatter<'a>>, bool),
     Struct(&'a StructArray, Columns<'a>),
@@ -216,6 +219,7 @@ impl<'a> Values<'a> {
             DataType::Utf8 => Values::Text(array.as_string()),
             DataType::Binary => Values::Bytes(array.as_binary()),
             DataType::Float32 | DataType::Float64 => Values::Float(array),
+            DataType::Timestamp(unit, zone) => Values::Instant(array, *unit, zone.is_some()),
             DataType::Struct(fields) => {
                 let array = array.as_struct();
                 let columns = fields.iter().zip(array.columns()).map(|(field, column)| (key(field.name()), Values::of(column)));
@@ -237,7 +241,7 @@ impl<'a> Values<'a> {
         match self {
             Values::Text(array) | Values::Json(array) => array.is_null(row),
             Values::Bytes(array) => array.is_null(row),
-            Values::Float(array) => array.is_null(row),
+            Values::Float(array) | Values::Instant(array, ..) => array.is_null(row),
             Values::Shown(array, formatter, _) => array.is_null(row) || formatter.is_none(),
             Values::Struct(array, _) => array.is_null(row),
             Values::List(array, _) => array.is_null(row),
@@ -261,6 +265,7 @@ impl<'a> Values<'a> {
                 Err(_) => write_text(&crate::record::token::hex(array.value(row)), out),
             },
             Values::Float(array) => write_float(array, row, out),
+            Values::Instant(array, unit, is_utc) => write_instant(array, *unit, *is_utc, row, out),
             Values::Shown(_, formatter, in_quotes) => {
                 let shown = formatter.as_ref().map(|formatter| formatter.value(row).to_string()).unwrap_or_default();
                 if *in_quotes { write_text(&shown, out) } else { out.extend_from_slice(shown.as_bytes()) }
@@ -296,6 +301,25 @@ fn write_float(array: &ArrayRef, row: usize, out: &mut Vec<u8>) {
     };
     // JSON has no word for infinity.
     let _ = if number.is_finite() { write!(out, "{number}") } else { write!(out, "null") };
+}
+
+fn write_instant(array: &ArrayRef, unit: TimeUnit, is_utc: bool, row: usize, out: &mut Vec<u8>) {
+    let micros = match unit {
+        TimeUnit::Second => array.as_primitive::<TimestampSecondType>().value(row).checked_mul(1_000_000),
+        TimeUnit::Millisecond => array.as_primitive::<TimestampMillisecondType>().value(row).checked_mul(1_000),
+        TimeUnit::Microsecond => Some(array.as_primitive::<TimestampMicrosecondType>().value(row)),
+        TimeUnit::Nanosecond => Some(array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000)),
+    };
+    // What no calendar has is left for the pack to reject.
+    match micros.filter(|micros| in_calendar(*micros)).map(crate::period::format_instant) {
+        Some(text) => write_text(if is_utc { &text } else { text.trim_end_matches('Z') }, out),
+        None => out.extend_from_slice(b"\"out of range\""),
+    }
+}
+
+/// Years 1 to 9999.
+fn in_calendar(micros: i64) -> bool {
+    (-62_135_596_800_000_000..=253_402_300_799_999_999).contains(&micros)
 }
 
 fn write_list(range: std::ops::Range<usize>, items: &Values<'_>, out: &mut Vec<u8>) {
