@@ -105,3 +105,91 @@ fn pingone_search_results_and_auth0_events_of_eventbridge_are_read() {
     let rows = &reading.rows["identity_events"];
     assert_eq!((reading.format_of("log"), texts(rows, "event_type"), texts(rows, "identity")), (Some("auth0"), vec!["seccft"], vec!["c1"]));
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Two lines for one call: HashiCorp Vault
+// ---------------------------------------------------------------------------------------------------------------------
+
+fn vault_request(id: &str) -> Value {
+    let request = json!({"id": id, "operation": "read", "path": "secret/data/x", "mount_point": "secret/", "remote_address": "10.0.0.9"});
+    let auth = json!({"display_name": "approle", "entity_id": format!("entity-{id}"), "policies": ["default", "reader"]});
+    json!({"time": "2026-05-01T00:00:00.1Z", "type": "request", "auth": auth, "request": request})
+}
+
+/// A response that leaves out who asked.
+fn vault_response(id: &str) -> Value {
+    let request = json!({"id": id, "operation": "read", "path": "secret/data/x", "remote_address": "10.0.0.1"});
+    json!({"time": "2026-05-01T00:00:00.2Z", "type": "response", "auth": {"token_type": "service"}, "request": request, "response": {"data": {}}})
+}
+
+fn lines(records: &[Value]) -> String {
+    records.iter().map(|record| format!("{record}\n")).collect()
+}
+
+#[test]
+fn a_response_is_completed_by_its_request_and_counts_once() {
+    let log = lines(&[vault_request("a"), vault_request("b"), vault_response("b"), vault_response("a"), vault_response("c"), vault_request("d")]);
+    let reading = read(&log);
+    assert_eq!(reading.format_of("log"), Some("hashicorp_vault"));
+    let found = counts(&reading, "log");
+    assert_eq!((found.records, found.rows, found.skipped), (6, 3, 3), "requests are no rows, answered or not");
+    let rows = &reading.rows["requests"];
+    assert_eq!(texts(rows, "request_id"), ["b", "a", "c"]);
+    assert_eq!(texts(rows, "identity"), ["entity-b", "entity-a", ""]);
+    assert_eq!(texts(rows, "api"), ["secret/", "secret/", "secret/"]);
+    assert_eq!(texts(rows, "client_address"), ["10.0.0.1"; 3], "what the response says counts");
+    assert_eq!(rows[0]["scopes"], json!(["default", "reader"]));
+    assert_eq!(rows.iter().map(|row| row["record"].as_u64().unwrap()).collect::<Vec<_>>(), [3, 4, 5]);
+}
+
+/// Rows without their place.
+fn placeless(reading: &Reading) -> Vec<Row> {
+    let mut rows = reading.rows["requests"].clone();
+    rows.iter_mut().for_each(|row| row.retain(|column, _| !matches!(column.as_str(), "file" | "record")));
+    rows.sort_by_key(|row| row["request_id"].as_str().map(str::to_string));
+    rows
+}
+
+#[test]
+fn the_join_does_not_depend_on_how_a_log_is_cut() {
+    // Longer than a chunk, so that pairs cross the edges of chunks.
+    let filler = "x".repeat(2_000);
+    let mut records = Vec::new();
+    for number in 0..900 {
+        let mut request = vault_request(&format!("{number:04}"));
+        request["request"]["data"] = json!({"filler": filler});
+        records.push(request);
+        if number >= 20 {
+            records.push(vault_response(&format!("{:04}", number - 20)));
+        }
+    }
+    let whole = read(lines(&records));
+    assert_eq!(counts(&whole, "log").rows, 880);
+    let expected = placeless(&whole);
+    assert!(expected.iter().all(|row| row["identity"].as_str().unwrap().starts_with("entity-")));
+    for cut in [1, 21, 500, 1_001] {
+        // Rotation gives the older part the later name.
+        let sources = Sources::new().file("in/audit.log.1", lines(&records[..cut])).file("in/audit.log", lines(&records[cut..]));
+        let reading = sources.read();
+        assert_eq!(placeless(&reading), expected, "cut at {cut}");
+        assert_eq!(counts(&reading, "audit.log.1").records + counts(&reading, "audit.log").records, records.len() as u64);
+    }
+}
+
+#[test]
+fn an_answer_far_from_its_request_stands_alone() {
+    let mut records = vec![vault_request("far")];
+    records.extend((0..10_100).map(|number| vault_response(&format!("{number}"))));
+    records.push(vault_response("far"));
+    let reading = read(lines(&records));
+    let found = counts(&reading, "log");
+    assert_eq!((found.records, found.rows, found.skipped), (10_102, 10_101, 1));
+    assert!(reading.rows["requests"].iter().all(|row| !row.contains_key("identity")));
+}
+
+#[test]
+fn joined_records_are_peeled_like_others() {
+    let carried = |record: Value| json!({"log": format!("{record}\n"), "stream": "stdout", "time": "2026-05-01T00:00:01Z"});
+    let reading = read(lines(&[carried(vault_request("a")), carried(vault_response("a"))]));
+    assert_eq!((counts(&reading, "log").rows, texts(&reading.rows["requests"], "identity")), (1, vec!["entity-a"]));
+}

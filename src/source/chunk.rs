@@ -52,6 +52,25 @@ pub struct Chunk {
     pub header: Option<Arc<[u8]>>,
 }
 
+impl Chunk {
+    /// Calls `visit(number, start, end, problem)` for each record. A batch on one line (a JSON array of objects, as gateways
+    /// post it) gives its records, each with the line's number.
+    pub fn each_record(&self, mut visit: impl FnMut(u64, usize, usize, Option<&'static str>)) {
+        match &self.elements {
+            Some(elements) => {
+                let is_record = |element: &Element| element.start < element.end || element.problem.is_some();
+                for (i, element) in elements.iter().enumerate().filter(|(_, element)| is_record(element)) {
+                    visit(self.first_record + i as u64, element.start, element.end, element.problem);
+                }
+            }
+            None => each_line(&self.bytes, |line, start, end| match objects_of_array(&self.bytes[start..end]) {
+                None => visit(self.first_record + line, start, end, None),
+                Some(objects) => objects.iter().for_each(|object| visit(self.first_record + line, start + object.start, start + object.end, None)),
+            }),
+        }
+    }
+}
+
 /// Cuts a reader into chunks.
 pub struct ChunkReader {
     reader: Box<dyn Read + Send>,
@@ -284,8 +303,34 @@ fn rows_of(bytes: &[u8], separator: u8, at_end: bool) -> (Vec<Element>, usize) {
     (elements, at)
 }
 
+/// Calls `visit(line number from 0, start, end)` for each line that is not blank; a carriage return at its end is left off.
+fn each_line(bytes: &[u8], mut visit: impl FnMut(u64, usize, usize)) {
+    let (mut start, mut line) = (0, 0);
+    while start < bytes.len() {
+        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+        let mut text_end = end;
+        while text_end > start && matches!(bytes[text_end - 1], b'\r' | b' ' | b'\t') {
+            text_end -= 1;
+        }
+        if text_end > start {
+            visit(line, start, text_end);
+        }
+        start = end + 1;
+        line += 1;
+    }
+}
+
+/// The objects of a line that is a whole JSON array of objects, as gateways that post in batches write it.
+fn objects_of_array(line: &[u8]) -> Option<Vec<Element>> {
+    if line[0] != b'[' || super::decode::json::validate(line).is_err() {
+        return None;
+    }
+    let elements = elements_of(line);
+    elements.iter().all(|element| line[element.start] == b'{').then_some(elements)
+}
+
 /// The elements of one whole JSON array.
-pub fn elements_of(array: &[u8]) -> Vec<Element> {
+fn elements_of(array: &[u8]) -> Vec<Element> {
     let mut splitter = Splitter::new(Vec::new());
     splitter.scan(array);
     splitter.finish(array);

@@ -9,6 +9,7 @@ pub mod discover;
 pub mod document;
 pub mod encoding;
 pub mod inventory;
+pub mod join;
 pub mod library;
 pub mod open;
 pub mod openapi;

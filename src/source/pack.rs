@@ -56,6 +56,9 @@ pub struct PackFile {
     #[serde(default)]
     pub date_order: Option<DateOrder>,
     pub detect: Detect,
+    /// Two records of one call that are read as one.
+    #[serde(default)]
+    pub join: Option<JoinFile>,
     pub request: Option<RequestMap>,
     pub identity_event: Option<IdentityEventMap>,
     pub ticket: Option<TicketMap>,
@@ -133,6 +136,16 @@ pub struct KeyRulesFile {
     pub ignore_case: Vec<String>,
     /// Keys may be flat with dots or nested.
     pub flat: bool,
+}
+
+/// Calls that a log writes as two records, such as request and response: see join.rs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinFile {
+    /// What both records have in common.
+    pub key: CandidatesFile,
+    /// Holds for the first of the two. What the second leaves unsaid is taken from it, and then it gives no row.
+    pub opening: ConditionFile,
 }
 
 /// What a record must hold to be of this format. The pack with the most requirements met wins.

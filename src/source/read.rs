@@ -12,15 +12,16 @@ use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::{TicketRow, TicketSettings};
 use crate::record::time::day_of;
 use crate::record::token::Digester;
-use crate::source::chunk::{Chunk, ChunkReader, Element};
+use crate::source::chunk::{Chunk, ChunkReader};
 use crate::source::decode::parquet::{self, ParquetRows, WantedRoots};
 use crate::source::decode::{Decoder, RecordReader};
 use crate::source::detect::{Detected, HEAD_BYTES, Layout, detect};
+use crate::source::join::{self, Completed, Edge, Joined, Joiner};
 use crate::source::library::{Library, Pack};
 use crate::source::open;
 use crate::source::pack::PackKind;
 use crate::source::plan::Context;
-use crate::source::prefix::Peeler;
+use crate::source::prefix::{Peeled, Peeler};
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -157,11 +158,14 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
         next_file: AtomicUsize::new(0),
         active: Mutex::new(Vec::new()),
         failures: Mutex::new(Vec::new()),
+        edges: Mutex::new(Vec::new()),
     };
-    let parts: Vec<Part> = std::thread::scope(|scope| {
+    let mut parts: Vec<Part> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..settings.threads.max(1)).map(|_| scope.spawn(|| Worker::new(&shared).run())).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
+    let edges = std::mem::take(&mut *shared.edges.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    parts.push(Worker::new(&shared).read_edges(edges));
     let failures = std::mem::take(&mut *shared.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     for (index, failure) in failures {
         files[index].state = FileState::Failed(failure);
@@ -253,13 +257,15 @@ struct Shared<'a> {
     next_file: AtomicUsize,
     active: Mutex<Vec<Arc<ActiveFile>>>,
     failures: Mutex<Vec<(usize, String)>>,
+    /// What files left open whose records are joined.
+    edges: Mutex<Vec<Edge>>,
 }
 
 /// A file that is being read.
 struct ActiveFile {
     index: usize,
     /// `None` once the file has ended.
-    reader: Mutex<Option<Chunks>>,
+    reader: Mutex<Option<FileReader>>,
 }
 
 /// Where chunks of a file come from.
@@ -303,13 +309,25 @@ impl Chunks {
     }
 }
 
+struct FileReader {
+    chunks: Chunks,
+    joiner: Option<Joiner>,
+}
+
+/// A chunk to be parsed, with its records where they were joined.
+struct Work {
+    file: usize,
+    chunk: Chunk,
+    joined: Option<Vec<Joined>>,
+}
+
 impl Shared<'_> {
     fn active(&self) -> Vec<Arc<ActiveFile>> {
         self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
     /// The next chunk of any file, `None` when all have ended.
-    fn next_chunk(&self, spare: &mut Vec<u8>) -> Option<(usize, Chunk)> {
+    fn next_chunk(&self, spare: &mut Vec<u8>) -> Option<Work> {
         loop {
             if self.progress.stop.load(Ordering::Relaxed) {
                 return None;
@@ -317,9 +335,9 @@ impl Shared<'_> {
             // A file that nobody is reading just now.
             for file in self.active() {
                 if let Ok(mut reader) = file.reader.try_lock()
-                    && let Some(chunk) = self.read(file.index, &mut reader, spare)
+                    && let Some(work) = self.read(file.index, &mut reader, spare)
                 {
-                    return Some((file.index, chunk));
+                    return Some(work);
                 }
             }
             if self.open_next_file() {
@@ -329,23 +347,37 @@ impl Shared<'_> {
             let waiting = self.active();
             let file = waiting.first()?;
             let mut reader = file.reader.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if let Some(chunk) = self.read(file.index, &mut reader, spare) {
-                return Some((file.index, chunk));
+            if let Some(work) = self.read(file.index, &mut reader, spare) {
+                return Some(work);
             }
         }
     }
 
-    fn read(&self, index: usize, reader: &mut Option<Chunks>, spare: &mut Vec<u8>) -> Option<Chunk> {
-        let (chunk, error) = reader.as_mut()?.next(spare, &self.progress.bytes);
+    fn read(&self, index: usize, reader: &mut Option<FileReader>, spare: &mut Vec<u8>) -> Option<Work> {
+        let open = reader.as_mut()?;
+        let (chunk, error) = open.chunks.next(spare, &self.progress.bytes);
         if let Some(error) = error {
             self.fail(index, error.to_string());
         }
-        if chunk.is_none() {
-            *reader = None;
+        let Some(mut chunk) = chunk else {
+            if let Some(joiner) = reader.take().and_then(|reader| reader.joiner) {
+                self.edges.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(joiner.finish(index));
+            }
             self.progress.files.fetch_add(1, Ordering::Relaxed);
             self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|file| file.index != index);
-        }
-        chunk
+            return None;
+        };
+        let joined = match (&mut open.joiner, self.pack_of(index), &self.inputs[index]) {
+            (Some(joiner), Some(pack), Some(input)) => {
+                pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &input.layout.prefixes, &mut chunk))
+            }
+            _ => None,
+        };
+        Some(Work { file: index, chunk, joined })
+    }
+
+    fn pack_of(&self, index: usize) -> Option<&Pack> {
+        self.files[index].pack.map(|pack| &self.library.packs[pack])
     }
 
     fn fail(&self, index: usize, error: String) {
@@ -368,6 +400,8 @@ impl Shared<'_> {
                     continue;
                 }
             };
+            let pack = &self.library.packs[pack];
+            let reader = FileReader { chunks: reader, joiner: pack.join.as_ref().map(|_| Joiner::new(&pack.decoder)) };
             let active = Arc::new(ActiveFile { index, reader: Mutex::new(Some(reader)) });
             self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(active);
             return true;
@@ -395,22 +429,35 @@ struct Part {
 
 struct Worker<'a> {
     shared: &'a Shared<'a>,
-    readers: Vec<Option<RecordReader>>,
-    peeler: Peeler,
+    readers: Vec<Option<PackReader>>,
+    peelers: [Peeler; 2],
     part: Part,
+}
+
+/// What reads the records of a pack, and the openings that they are joined with.
+struct PackReader {
+    record: RecordReader,
+    opening: RecordReader,
+    completed: Completed,
+}
+
+impl PackReader {
+    fn new(pack: &Pack) -> Self {
+        PackReader { record: RecordReader::new(&pack.decoder), opening: RecordReader::new(&pack.decoder), completed: Completed::default() }
+    }
 }
 
 impl<'a> Worker<'a> {
     fn new(shared: &'a Shared<'a>) -> Self {
         let readers = shared.library.packs.iter().map(|_| None).collect();
-        Worker { shared, readers, peeler: Peeler::default(), part: Part::default() }
+        Worker { shared, readers, peelers: Default::default(), part: Part::default() }
     }
 
     fn run(mut self) -> Part {
         let mut spare = Vec::new();
-        while let Some((index, chunk)) = self.shared.next_chunk(&mut spare) {
-            self.read_chunk(index, &chunk);
-            spare = chunk.bytes;
+        while let Some(work) = self.shared.next_chunk(&mut spare) {
+            self.read_chunk(work.file, &work.chunk, work.joined.as_deref());
+            spare = work.chunk.bytes;
             if let Some(bound) = &self.shared.settings.bound
                 && self.part.requests.rows.bytes() > bound.bytes_per_thread
                 && let Err(error) = self.part.requests.spill(&bound.spill)
@@ -422,45 +469,52 @@ impl<'a> Worker<'a> {
         self.part
     }
 
-    fn read_chunk(&mut self, index: usize, chunk: &Chunk) {
+    /// Reads what files left open, once all have ended.
+    fn read_edges(mut self, edges: Vec<Edge>) -> Part {
+        for (file, (bytes, joined)) in join::settle(edges, |file| self.shared.files[file].pack) {
+            let chunk = Chunk { bytes, offset: 0, first_record: 0, elements: Some(Vec::new()), header: None };
+            self.read_chunk(file, &chunk, Some(&joined));
+        }
+        self.part
+    }
+
+    fn read_chunk(&mut self, index: usize, chunk: &Chunk, joined: Option<&[Joined]>) {
         let Some(pack_index) = self.shared.files[index].pack else { return };
         let Some(Input { layout, is_parquet }) = &self.shared.inputs[index] else { return };
         let pack = &self.shared.library.packs[pack_index];
-        let mut reader = self.readers[pack_index].take().unwrap_or_else(|| RecordReader::new(&pack.decoder));
-        reader.start_chunk(&pack.decoder, chunk.header.as_deref());
+        let mut reader = self.readers[pack_index].take().unwrap_or_else(|| PackReader::new(pack));
+        reader.record.start_chunk(&pack.decoder, chunk.header.as_deref());
         let text = simdutf8::basic::from_utf8(&chunk.bytes).ok();
         let (mut records, rejects) = (0, self.part.rejects.len());
-        let mut one = |number: u64, start: usize, end: usize, problem: Option<&'static str>| {
+        let [peeler, opening_peeler] = &mut self.peelers;
+        let mut one = |one: Joined| {
             records += 1;
             // A row of Parquet stands nowhere in the file.
-            let offset = if *is_parquet { 0 } else { chunk.offset + start as u64 };
-            let place = Place { file: index as u32, record: number, offset };
-            let bytes = &chunk.bytes[start..end];
+            let offset = if *is_parquet { 0 } else { one.offset };
+            let place = Place { file: index as u32, record: one.number, offset };
+            if one.is_answered {
+                return self.part.count(place.file, None, |counts| counts.skipped += 1);
+            }
+            let bytes = &chunk.bytes[one.start..one.end];
             // Records begin and end at ASCII bytes, so that these are character boundaries.
-            let whole = text.map(|text| &text[start..end]).or_else(|| simdutf8::basic::from_utf8(bytes).ok());
-            let problem = problem.or(whole.is_none().then_some("invalid_utf8"));
+            let whole = text.map(|text| &text[one.start..one.end]).or_else(|| simdutf8::basic::from_utf8(bytes).ok());
+            let problem = one.problem.or(whole.is_none().then_some("invalid_utf8"));
             let whole = whole.unwrap_or("");
-            let peeled = match problem {
-                None if !layout.prefixes.is_empty() => self.peeler.peel(&layout.prefixes, whole.as_bytes()),
-                _ => None,
+            let peel = |peeler: &mut Peeler, text: &'_ [u8]| if layout.prefixes.is_empty() { None } else { peeler.peel(&layout.prefixes, text).map(own) };
+            let peeled = if layout.prefixes.is_empty() || problem.is_some() { None } else { peeler.peel(&layout.prefixes, whole.as_bytes()) };
+            let opening_bytes = one.opening.map(|(start, end)| &chunk.bytes[start..end]);
+            let opening = opening_bytes.map(|bytes| peel(opening_peeler, bytes).unwrap_or_else(|| bytes.to_vec()));
+            let (text, time) = match &peeled {
+                Some(peeled) => (utf8(&peeled.record).unwrap_or(whole), peeled.time.as_deref().and_then(utf8)),
+                None => (whole, None),
             };
-            let record = match &peeled {
-                Some(peeled) => Record { text: utf8(&peeled.record).unwrap_or(whole), time: peeled.time.as_deref().and_then(utf8), bytes },
-                None => Record { text: whole, time: None, bytes },
-            };
+            let record = Record { text, time, opening: opening.as_deref().and_then(utf8), bytes };
             self.part.read_record(self.shared, pack, &mut reader, record, place, problem);
         };
-        match &chunk.elements {
-            Some(elements) => {
-                let is_record = |element: &Element| element.start < element.end || element.problem.is_some();
-                for (i, element) in elements.iter().enumerate().filter(|(_, element)| is_record(element)) {
-                    one(chunk.first_record + i as u64, element.start, element.end, element.problem);
-                }
-            }
-            None => each_line(&chunk.bytes, |line, start, end| match objects_of_array(&chunk.bytes[start..end]) {
-                None => one(chunk.first_record + line, start, end, None),
-                // A batch on one line: each of its records carries the line's number.
-                Some(objects) => objects.iter().for_each(|object| one(chunk.first_record + line, start + object.start, start + object.end, None)),
+        match joined {
+            Some(joined) => joined.iter().for_each(|joined| one(*joined)),
+            None => chunk.each_record(|number, start, end, problem| {
+                one(Joined { number, offset: chunk.offset + start as u64, start, end, problem, opening: None, is_answered: false })
             }),
         }
         self.readers[pack_index] = Some(reader);
@@ -469,30 +523,8 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Calls `visit(line number from 0, start, end)` for each line that is not blank; a carriage return at its end is left off.
-fn each_line(bytes: &[u8], mut visit: impl FnMut(u64, usize, usize)) {
-    let (mut start, mut line) = (0, 0);
-    while start < bytes.len() {
-        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
-        let mut text_end = end;
-        while text_end > start && matches!(bytes[text_end - 1], b'\r' | b' ' | b'\t') {
-            text_end -= 1;
-        }
-        if text_end > start {
-            visit(line, start, text_end);
-        }
-        start = end + 1;
-        line += 1;
-    }
-}
-
-/// The objects of a line that is a whole JSON array of objects, as gateways that post in batches write it.
-fn objects_of_array(line: &[u8]) -> Option<Vec<crate::source::chunk::Element>> {
-    if line[0] != b'[' || crate::source::decode::json::validate(line).is_err() {
-        return None;
-    }
-    let elements = crate::source::chunk::elements_of(line);
-    elements.iter().all(|element| line[element.start] == b'{').then_some(elements)
+fn own(peeled: Peeled<'_>) -> Vec<u8> {
+    peeled.record.into_owned()
 }
 
 fn utf8(bytes: &[u8]) -> Option<&str> {
@@ -504,6 +536,8 @@ fn utf8(bytes: &[u8]) -> Option<&str> {
 struct Record<'a> {
     text: &'a str,
     time: Option<&'a str>,
+    /// The record that it answers, whose fields it is completed with.
+    opening: Option<&'a str>,
     bytes: &'a [u8],
 }
 
@@ -516,7 +550,7 @@ struct Place {
 
 impl Part {
     /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
-    fn read_record(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place, problem: Option<&'static str>) {
+    fn read_record(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut PackReader, record: Record<'_>, place: Place, problem: Option<&'static str>) {
         let outcome = match problem {
             Some(reason) => Err(reason),
             None => self.rows_of(shared, pack, reader, record, place),
@@ -539,8 +573,13 @@ impl Part {
     }
 
     /// The day of the rows that a record gave, `None` if it was of no interest.
-    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place) -> Result<Option<i64>, &'static str> {
-        let Some(fields) = reader.read(&pack.decoder, record.text)? else { return Ok(None) };
+    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut PackReader, record: Record<'_>, place: Place) -> Result<Option<i64>, &'static str> {
+        let Some(mut fields) = reader.record.read(&pack.decoder, record.text)? else { return Ok(None) };
+        if let Some(opening) = record.opening
+            && let Ok(Some(opening)) = reader.opening.read(&pack.decoder, opening)
+        {
+            fields = reader.completed.of(&fields, &opening);
+        }
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
         context.operations = shared.operations;
