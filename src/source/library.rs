@@ -4,7 +4,9 @@ use crate::record::identity_event::IdentityEventPlan;
 use crate::record::request::RequestPlan;
 use crate::record::revocation_ticket::TicketPlan;
 use crate::source::decode::Decoder;
-use crate::source::pack::{Detect, PackFile, parse_changed_pack, parse_pack};
+use crate::source::document::DocumentPlan;
+use crate::source::join::JoinPlan;
+use crate::source::pack::{DecoderKind, Detect, PackFile, parse_changed_pack, parse_pack};
 use crate::source::plan::Compiler;
 use chrono_tz::Tz;
 use include_dir::{Dir, include_dir};
@@ -24,9 +26,12 @@ pub struct Pack {
     pub decoder: Decoder,
     pub columns: DetectColumns,
     pub matches: BTreeMap<String, Regex>,
+    pub join: Option<JoinPlan>,
     pub request: Option<RequestPlan>,
     pub identity_event: Option<IdentityEventPlan>,
     pub ticket: Option<TicketPlan>,
+    /// Of a pack that reads inventory documents.
+    pub document: Option<DocumentPlan>,
 }
 
 /// The columns that detection of a text format looks at, as slots.
@@ -67,8 +72,12 @@ impl Pack {
         let request = file.request.as_ref().map(|map| RequestPlan::compile(map, &mut compiler)).transpose();
         let identity_event = file.identity_event.as_ref().map(|map| IdentityEventPlan::compile(&file.id, map, &mut compiler)).transpose();
         let ticket = file.ticket.as_ref().map(|map| TicketPlan::compile(map, &mut compiler)).transpose();
+        let join = file.join.as_ref().map(|join| JoinPlan::compile(join, &mut compiler)).transpose();
         let in_pack = |error: String| format!("pack {name}: {error}");
+        let document = file.inventory.as_ref().filter(|_| file.decoder == DecoderKind::Document);
+        let document = document.map(|map| DocumentPlan::compile(map, file.keys.flat)).transpose().map_err(in_pack)?;
         let (request, identity_event, ticket) = (request.map_err(in_pack)?, identity_event.map_err(in_pack)?, ticket.map_err(in_pack)?);
+        let join = join.map_err(in_pack)?;
         let zone = match &file.zone {
             Some(zone) => zone.parse().map_err(|_| in_pack(format!("`{zone}` is no time zone")))?,
             None => Tz::UTC,
@@ -77,7 +86,7 @@ impl Pack {
         let matches = matches.collect::<Result<_, regex::Error>>().map_err(|error| in_pack(error.to_string()))?;
         let columns = if file.decoder.is_text() { DetectColumns::compile(&file.detect, &mut compiler) } else { DetectColumns::default() };
         let decoder = Decoder::compile(&file, &compiler.paths).map_err(in_pack)?;
-        Ok(Pack { text: text.to_string(), zone, decoder, columns, matches, request, identity_event, ticket, file })
+        Ok(Pack { text: text.to_string(), zone, decoder, columns, matches, join, request, identity_event, ticket, document, file })
     }
 
     /// The format id that stands in `source`.
