@@ -8,8 +8,10 @@ mod support;
 
 mod formats;
 mod framing;
+mod inventories;
 mod own_formats;
 mod packs;
+mod parquet_input;
 
 mod determinism;
 mod ledger;

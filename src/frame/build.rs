@@ -97,6 +97,8 @@ impl ScopeSets {
 /// Builds and writes the three record frames. Only writing can fail.
 pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &FrameSettings, folder: &Path) -> io::Result<Frames> {
     let mut duplicates: BTreeMap<(u32, u64), i64> = BTreeMap::new();
+    let apis: BTreeSet<&str> = evidence.requests.iter().flat_map(|store| store.texts[Text::Api as usize].iter()).collect();
+    evidence.inventory.add_documents(&apis);
     settle_events(evidence, settings, &mut duplicates);
     settle_tickets(evidence, settings, &mut duplicates);
     let names: Vec<String> = evidence.files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
@@ -154,7 +156,9 @@ fn settle_events(evidence: &mut Evidence, settings: &FrameSettings, duplicates: 
     for i in order {
         let event = &evidence.events[i];
         let source = evidence.files[event.file as usize].pack;
-        let is_new = event.row.event_id.as_ref().is_none_or(|id| seen.insert((source, id.clone(), event.row.event_us, event.row.ordinal)));
+        // Some sources give one id to several events of one instant: those are no replays.
+        let key = |id: &String| (source, id.clone(), event.row.event_us, event.row.event_type.clone(), event.row.ordinal);
+        let is_new = event.row.event_id.as_ref().is_none_or(|id| seen.insert(key(id)));
         keep[i] = is_new;
         match (is_new, event.row.ordinal) {
             (false, 0) => replayed.push(((event.file, event.record), day_of(event.row.event_us))),

@@ -7,6 +7,7 @@
 //! A JSON object that a pack knows as a record is one, whatever lists it holds; only then is a list looked for in it, at the
 //! wrappers of the pack that knows its elements; then at those of the other packs and of carriers.
 
+use super::detect_document::{cut_json, yaml_keys};
 use super::detect_text::detect_lines;
 use crate::source::chunk::Framing;
 use crate::source::library::{Library, Pack};
@@ -197,6 +198,12 @@ fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
     if !best.is_empty() {
         return settle(choice, &best, whole_framing);
     }
+    if let Some(document) = cut_json(head).filter(|_| whole.is_empty()) {
+        let best = best_packs(choice, DecoderKind::Document, |pack| score_one(pack, &document));
+        if !best.is_empty() {
+            return settle(choice, &best, whole_framing);
+        }
+    }
     let mut lists: BTreeMap<&[String], Vec<Value>> = BTreeMap::new();
     for pack in choice.library.packs.iter().filter(|pack| !pack.file.wrappers.is_empty()) {
         lists.entry(&pack.file.wrappers).or_insert_with(|| value_records(head, &pack.file.wrappers));
@@ -243,11 +250,16 @@ fn best_packs(choice: Choice<'_>, decoder: DecoderKind, score: impl Fn(&Pack) ->
         .packs
         .iter()
         .enumerate()
-        .filter(|(index, pack)| pack.file.decoder == decoder && choice.only.is_none_or(|only| only == *index))
+        .filter(|(index, pack)| reads(pack, decoder) && choice.only.is_none_or(|only| only == *index))
         .filter_map(|(index, pack)| Some((index, score(pack)?)))
         .collect();
     let Some(best) = scores.iter().map(|(_, score)| *score).max() else { return Vec::new() };
     scores.into_iter().filter(|(_, score)| *score == best).map(|(index, _)| index).collect()
+}
+
+/// True for packs of a decoder; documents are JSON as well.
+fn reads(pack: &Pack, decoder: DecoderKind) -> bool {
+    pack.file.decoder == decoder || (decoder == DecoderKind::Json && pack.file.decoder == DecoderKind::Document)
 }
 
 /// How many of the head's first lines there are, and those that are JSON objects.
@@ -333,7 +345,7 @@ fn closest(library: &Library, record: &Value) -> String {
     }
 }
 
-/// CSV by its header line, TOML by its tables, other text by its lines.
+/// CSV by its header line, TOML by its tables, YAML by its keys, other text by its lines.
 fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
     let Some(header) =
         crate::source::decode::csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next()
@@ -346,7 +358,9 @@ fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
         let table = |name: &String| String::from_utf8_lossy(head).lines().any(|line| line.trim() == format!("[[{name}]]"));
         pack.file.detect.required.iter().all(table).then_some(1)
     });
-    match [csv, toml].concat().as_slice() {
+    let keys = yaml_keys(head);
+    let yaml = best_packs(choice, DecoderKind::Document, |pack| score_one(pack, &keys));
+    match [csv, toml, yaml].concat().as_slice() {
         [] => detect_lines(choice, head),
         [pack] => Detected::Pack { pack: *pack, layout: framing_of(&choice.library.packs[*pack]).into() },
         several => tie(choice, several),

@@ -97,12 +97,14 @@ pub enum DecoderKind {
     Regex,
     /// TOML with an array of tables.
     Toml,
+    /// Inventories: whole JSON or YAML documents, told by their top-level keys.
+    Document,
 }
 
 impl DecoderKind {
     /// True for formats of lines of text.
     pub fn is_text(self) -> bool {
-        !matches!(self, DecoderKind::Json | DecoderKind::Csv | DecoderKind::Toml)
+        !matches!(self, DecoderKind::Json | DecoderKind::Csv | DecoderKind::Toml | DecoderKind::Document)
     }
 }
 
@@ -426,7 +428,8 @@ pub struct VerdictRule {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityEventMap {
-    /// The list or object whose elements each give a row; without it the record gives one.
+    /// The list or object whose elements each give a row; without it the record gives one. `list[*]`: a record without such a
+    /// list gives one row as well, in which nothing is at `@each`.
     pub each: Option<String>,
     pub keep: Option<ConditionFile>,
     /// Whose event it is: the pack's id by default, a text, or `{ path = "…" }` with the pack's id where the record has none.
@@ -547,11 +550,47 @@ pub struct HistoryRule {
     pub field_is: String,
 }
 
-/// How a record becomes a row of an inventory.
+/// How a file becomes rows of inventories.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InventoryMap {
+    /// CSV and TOML: the frame whose columns its columns are.
     pub frame: String,
+    /// Documents: the rows that are in one.
+    pub entry: Vec<InventoryEntryMap>,
+}
+
+/// Rows of one frame in a document.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InventoryEntryMap {
+    /// `identities`, `apis` or `grants`.
+    pub frame: String,
+    /// Lists and objects that are stepped into, the outermost first: one row for each item of the last.
+    pub each: Vec<EachFile>,
+    pub when: Option<ConditionFile>,
+    /// Column -> where it is. Paths begin with the name of an item; without `each` they are those of the document. An item of
+    /// an object has `key` and `value`. `aliases` takes every value of every candidate.
+    pub columns: BTreeMap<String, CandidatesFile>,
+    /// What the document is besides, where a standard says how to read it.
+    pub form: Option<DocumentForm>,
+}
+
+/// A step into a document: `name` stands for each item of the list or object at `of`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EachFile {
+    pub name: String,
+    /// Dotted; begins with the name of an item further out, else it is a path of the document.
+    pub of: String,
+}
+
+/// Standards whose documents no path can describe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentForm {
+    /// OpenAPI 3: servers, paths, operations, security requirements.
+    Openapi,
 }
 
 /// What is wrong with a pack.

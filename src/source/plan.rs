@@ -4,6 +4,7 @@ use crate::record::field::{FieldKind, Fields};
 use crate::record::inventory::Aliases;
 use crate::record::lazy::LazyValue;
 use crate::record::local_time::is_ambiguous;
+use crate::record::operation::OperationTable;
 use crate::record::time::{self, DateOrder, Local, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
@@ -303,6 +304,8 @@ pub struct Context<'a> {
     pub fields: Fields<'a>,
     pub digester: &'a Digester,
     pub aliases: &'a Aliases,
+    /// Operations that documents declare, where there are any.
+    pub operations: Option<&'a OperationTable>,
     pub zone: Tz,
     /// Year of instants that have none.
     pub year: Option<i64>,
@@ -322,6 +325,7 @@ impl<'a> Context<'a> {
             fields,
             digester,
             aliases,
+            operations: None,
             zone,
             year: None,
             order: None,
@@ -336,6 +340,21 @@ impl<'a> Context<'a> {
     /// What the source leaves unsaid in its instants.
     pub fn local(&self) -> Local {
         Local { zone: self.zone, order: self.order, year: self.year }
+    }
+
+    /// True where a list stands at a place.
+    pub fn is_list(&self, place: &Place) -> bool {
+        let mut found = false;
+        let mut look = |value: LazyValue<'a>| {
+            found = value.is_list();
+            true
+        };
+        match place {
+            Place::Slot(slot) => self.fields.lazy(*slot).map(&mut look),
+            Place::Inside(slot, steps) => self.fields.lazy(*slot).map(|value| step_into(value, steps, &mut look)),
+            _ => None,
+        };
+        found
     }
 
     /// The elements of the list or the members of the object at a place, in order.
@@ -540,6 +559,21 @@ impl Candidates {
                 (!changed.is_empty()).then_some(changed)
             })
             .unwrap_or_default()
+    }
+
+    /// The values of every candidate, each once, with their changes made.
+    pub fn all_texts<'a>(&'a self, context: &Context<'a>) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for candidate in self.0.iter().filter(|candidate| candidate.holds(context)) {
+            let texts = context.texts_at(&candidate.place).unwrap_or_default();
+            let changed = texts.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context).map(Cow::into_owned));
+            for text in changed {
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
+        all
     }
 
     /// The first candidate that is present as an instant: `Ok(None)` when none is there, `Err` with a reject reason when it

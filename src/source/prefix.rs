@@ -6,6 +6,8 @@
 
 use crate::record::field::FieldKind;
 use crate::source::decode::json::{FieldPlan, JsonReader, KeyRules};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::borrow::Cow;
 
 /// One kind of prefix or envelope.
@@ -21,6 +23,8 @@ pub enum Prefix {
     Syslog,
     /// A program's tag without the rest of syslog: `hapee-lb[16320]: [ACCESS] 2022 …`.
     Tag,
+    /// A signed token whose claims are the record (RFC 8417 security event tokens, one a line). Its signature is not checked.
+    Jws,
     /// The value at this path of a JSON object, an object or a string: one of `ENVELOPES`.
     Envelope(&'static str),
 }
@@ -53,7 +57,7 @@ const ENVELOPE_TIMES: [&str; 4] = ["@timestamp", "timestamp", "time", "Timestamp
 impl Prefix {
     /// In the order in which detection tries them.
     pub fn all() -> impl Iterator<Item = Prefix> {
-        [Prefix::Docker, Prefix::Cri, Prefix::Compose, Prefix::Syslog, Prefix::Tag].into_iter().chain(Prefix::envelopes())
+        [Prefix::Docker, Prefix::Cri, Prefix::Compose, Prefix::Syslog, Prefix::Tag, Prefix::Jws].into_iter().chain(Prefix::envelopes())
     }
 
     pub fn envelopes() -> impl Iterator<Item = Prefix> {
@@ -170,8 +174,18 @@ fn peel_text(prefix: Prefix, line: &[u8]) -> Option<Peeled<'_>> {
         Prefix::Cri => peel_cri(line),
         Prefix::Compose => peel_compose(line),
         Prefix::Syslog => peel_syslog(line),
+        Prefix::Jws => peel_jws(line),
         Prefix::Tag => peel_tag(line).map(|record| Peeled::plain(after_access_mark(record), None)),
     }
+}
+
+/// The claims of a compact JWS, possibly in quotes.
+fn peel_jws(line: &[u8]) -> Option<Peeled<'_>> {
+    let text = std::str::from_utf8(line).ok()?.trim().trim_matches('"');
+    let mut parts = text.strip_prefix("eyJ")?.split('.');
+    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let record = URL_SAFE_NO_PAD.decode(claims).ok()?;
+    (parts.next().is_none() && record.first() == Some(&b'{')).then(|| Peeled { record: Cow::Owned(record), time: None })
 }
 
 /// `<time> stdout|stderr F|P text`.
@@ -303,6 +317,18 @@ mod tests {
     fn peel(prefixes: &[Prefix], line: &str) -> Option<(String, Option<String>)> {
         let text = |bytes: Cow<'_, [u8]>| String::from_utf8(bytes.into_owned()).unwrap();
         Peeler::default().peel(prefixes, line.as_bytes()).map(|peeled| (text(peeled.record), peeled.time.map(text)))
+    }
+
+    #[test]
+    fn a_signed_token_gives_its_claims() {
+        let mut peeler = Peeler::default();
+        let token = format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(r#"{"iss":"x"}"#));
+        let mut claims = |text: &str| peeler.peel(&[Prefix::Jws], text.as_bytes()).map(|peeled| String::from_utf8(peeled.record.into_owned()).unwrap());
+        assert_eq!(claims(&token).as_deref(), Some(r#"{"iss":"x"}"#));
+        assert_eq!(claims(&format!("\"{token}\"")).as_deref(), Some(r#"{"iss":"x"}"#));
+        for other in ["eyJhbGciOiJub25lIn0.!.c2ln", "eyJ.e30", "a.b.c", &format!("{token}.x")] {
+            assert_eq!(claims(other), None, "{other}");
+        }
     }
 
     #[test]

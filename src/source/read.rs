@@ -7,12 +7,14 @@ use crate::frame::requests::RequestStore;
 use crate::frame::segment::Spill;
 use crate::record::identity_event::IdentityEventRow;
 use crate::record::inventory::{Aliases, Inventory};
+use crate::record::operation::OperationTable;
 use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::{TicketRow, TicketSettings};
 use crate::record::time::day_of;
 use crate::record::token::Digester;
 use crate::source::chunk::{Chunk, ChunkReader};
-use crate::source::decode::RecordReader;
+use crate::source::decode::parquet::{self, ParquetRows, WantedRoots};
+use crate::source::decode::{Decoder, RecordReader};
 use crate::source::detect::{Detected, HEAD_BYTES, Layout, detect};
 use crate::source::join::{self, Completed, Edge, Joined, Joiner};
 use crate::source::library::{Library, Pack};
@@ -133,7 +135,7 @@ pub struct Progress {
 
 /// Reads all files. Bad records and bad files are in the result; nothing fails.
 pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, progress: &Progress) -> Evidence {
-    let (mut files, layouts): (Vec<SourceFile>, Vec<_>) = paths.iter().map(|path| detect_file(path, library, settings)).unzip();
+    let (mut files, inputs): (Vec<SourceFile>, Vec<_>) = paths.iter().map(|path| detect_file(path, library, settings)).unzip();
     progress.total_files.store(files.len(), Ordering::Relaxed);
     progress.total_bytes.store(files.iter().filter(|file| file.pack.is_some()).map(|file| file.bytes).sum(), Ordering::Relaxed);
     let mut evidence = Evidence::default();
@@ -144,13 +146,15 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
     }
     evidence.inventory.normalise();
     evidence.aliases = Aliases::new(&evidence.inventory.identities);
+    let operations = OperationTable::new(&evidence.inventory.documents);
     let shared = Shared {
         library,
         settings,
         progress,
         aliases: &evidence.aliases,
+        operations: Some(&operations).filter(|operations| !operations.is_empty()),
         files: &files,
-        layouts: &layouts,
+        inputs: &inputs,
         next_file: AtomicUsize::new(0),
         active: Mutex::new(Vec::new()),
         failures: Mutex::new(Vec::new()),
@@ -171,8 +175,15 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
     evidence
 }
 
+/// How a file whose format is known is read.
+struct Input {
+    layout: Layout,
+    /// Rows of Parquet, read as JSON.
+    is_parquet: bool,
+}
+
 /// Finds out what a file is, from its first bytes.
-fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Layout>) {
+fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Input>) {
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut file = SourceFile { path: path.to_path_buf(), pack: None, state: FileState::Read, bytes };
     let head = open::open(path, &Arc::default()).and_then(|source| read_head(source.reader));
@@ -183,16 +194,41 @@ fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (Sour
             return (file, None);
         }
     };
-    match detect(library, settings.pack, &head, is_whole) {
+    let is_parquet = head.starts_with(parquet::MAGIC);
+    let detected = match is_parquet {
+        true => detect_parquet(path, library, settings.pack),
+        false => Ok(detect(library, settings.pack, &head, is_whole)),
+    };
+    let detected = match detected {
+        Ok(detected) => detected,
+        Err(error) => {
+            file.state = FileState::Failed(error.to_string());
+            return (file, None);
+        }
+    };
+    match detected {
         Detected::Pack { pack, layout } => {
             file.pack = Some(pack);
-            return (file, Some(layout));
+            return (file, Some(Input { layout, is_parquet }));
         }
         Detected::Empty => file.state = FileState::Empty,
         Detected::Unknown(why) => file.state = FileState::Unknown(why),
         Detected::Tie(packs) => file.state = FileState::Tie(packs),
     }
     (file, None)
+}
+
+/// What the first rows of a Parquet file are, as JSON.
+fn detect_parquet(path: &Path, library: &Library, only: Option<usize>) -> std::io::Result<Detected> {
+    let lines = parquet::head_lines(path, PARQUET_HEAD_ROWS)?;
+    let detected = detect(library, only, &lines, true);
+    Ok(match detected {
+        Detected::Pack { pack, .. } if !matches!(library.packs[pack].decoder, Decoder::Json(_)) => {
+            Detected::Unknown(format!("rows of Parquet, and {} reads no JSON", library.packs[pack].id()))
+        }
+        Detected::Unknown(why) => Detected::Unknown(format!("rows of Parquet; {why}")),
+        other => other,
+    })
 }
 
 /// The first bytes of a source, and whether they are all of it. A broken archive gives what could be read.
@@ -207,13 +243,17 @@ pub(super) fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8
     }
 }
 
+/// Rows of a Parquet file that detection looks at.
+const PARQUET_HEAD_ROWS: usize = 20;
+
 struct Shared<'a> {
     library: &'a Library,
     settings: &'a ReadSettings,
     progress: &'a Progress,
     aliases: &'a Aliases,
+    operations: Option<&'a OperationTable>,
     files: &'a [SourceFile],
-    layouts: &'a [Option<Layout>],
+    inputs: &'a [Option<Input>],
     next_file: AtomicUsize,
     active: Mutex<Vec<Arc<ActiveFile>>>,
     failures: Mutex<Vec<(usize, String)>>,
@@ -228,8 +268,49 @@ struct ActiveFile {
     reader: Mutex<Option<FileReader>>,
 }
 
+/// Where chunks of a file come from.
+enum Chunks {
+    Bytes(Box<ChunkReader>),
+    Rows(Box<ParquetRows>),
+}
+
+impl Chunks {
+    fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>) -> std::io::Result<Self> {
+        if input.is_parquet {
+            let wanted = match &pack.decoder {
+                Decoder::Json(plan) => Some(WantedRoots { names: plan.roots() }),
+                _ => None,
+            };
+            return Ok(Chunks::Rows(Box::new(ParquetRows::open(path, wanted)?)));
+        }
+        let source = open::open(path, bytes_read)?;
+        Ok(Chunks::Bytes(Box::new(start(source.reader, input.layout.framing.clone())?)))
+    }
+
+    /// The next chunk, in a used buffer; after an error what had been read before it.
+    fn next(&mut self, spare: &mut Vec<u8>, bytes_read: &AtomicU64) -> (Option<Chunk>, Option<std::io::Error>) {
+        match self {
+            Chunks::Bytes(reader) => {
+                reader.recycle(std::mem::take(spare));
+                match reader.next_chunk() {
+                    Ok(chunk) => (chunk, None),
+                    Err(error) => (reader.take_rest(), Some(error)),
+                }
+            }
+            Chunks::Rows(rows) => match rows.next_chunk(std::mem::take(spare)) {
+                Ok(chunk) => {
+                    let read = chunk.as_ref().and_then(|chunk| chunk.elements.as_ref()).map_or(0, Vec::len);
+                    bytes_read.fetch_add((read as f64 * rows.bytes_per_row) as u64, Ordering::Relaxed);
+                    (chunk, None)
+                }
+                Err(error) => (None, Some(error)),
+            },
+        }
+    }
+}
+
 struct FileReader {
-    chunks: ChunkReader,
+    chunks: Chunks,
     joiner: Option<Joiner>,
 }
 
@@ -274,14 +355,10 @@ impl Shared<'_> {
 
     fn read(&self, index: usize, reader: &mut Option<FileReader>, spare: &mut Vec<u8>) -> Option<Work> {
         let open = reader.as_mut()?;
-        open.chunks.recycle(std::mem::take(spare));
-        let chunk = match open.chunks.next_chunk() {
-            Ok(chunk) => chunk,
-            Err(error) => {
-                self.fail(index, error.to_string());
-                open.chunks.take_rest()
-            }
-        };
+        let (chunk, error) = open.chunks.next(spare, &self.progress.bytes);
+        if let Some(error) = error {
+            self.fail(index, error.to_string());
+        }
         let Some(mut chunk) = chunk else {
             if let Some(joiner) = reader.take().and_then(|reader| reader.joiner) {
                 self.edges.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(joiner.finish(index));
@@ -290,8 +367,8 @@ impl Shared<'_> {
             self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|file| file.index != index);
             return None;
         };
-        let joined = match (&mut open.joiner, self.pack_of(index), &self.layouts[index]) {
-            (Some(joiner), Some(pack), Some(layout)) => pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &layout.prefixes, &mut chunk)),
+        let joined = match (&mut open.joiner, self.pack_of(index), &self.inputs[index]) {
+            (Some(joiner), Some(pack), Some(input)) => pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &input.layout.prefixes, &mut chunk)),
             _ => None,
         };
         Some(Work { file: index, chunk, joined })
@@ -310,11 +387,11 @@ impl Shared<'_> {
         loop {
             let index = self.next_file.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(index) else { return false };
-            let (Some(pack), Some(layout)) = (file.pack, &self.layouts[index]) else { continue };
+            let (Some(pack), Some(input)) = (file.pack, &self.inputs[index]) else { continue };
             if self.library.packs[pack].file.kind == PackKind::Inventory {
                 continue;
             }
-            let reader = match open::open(&file.path, &self.progress.bytes).and_then(|source| start(source.reader, layout.framing.clone())) {
+            let reader = match Chunks::open(&file.path, input, &self.library.packs[pack], &self.progress.bytes) {
                 Ok(reader) => reader,
                 Err(error) => {
                     self.fail(index, error.to_string());
@@ -401,7 +478,7 @@ impl<'a> Worker<'a> {
 
     fn read_chunk(&mut self, index: usize, chunk: &Chunk, joined: Option<&[Joined]>) {
         let Some(pack_index) = self.shared.files[index].pack else { return };
-        let Some(layout) = &self.shared.layouts[index] else { return };
+        let Some(Input { layout, is_parquet }) = &self.shared.inputs[index] else { return };
         let pack = &self.shared.library.packs[pack_index];
         let mut reader = self.readers[pack_index].take().unwrap_or_else(|| PackReader::new(pack));
         reader.record.start_chunk(&pack.decoder, chunk.header.as_deref());
@@ -410,7 +487,9 @@ impl<'a> Worker<'a> {
         let [peeler, opening_peeler] = &mut self.peelers;
         let mut one = |one: Joined| {
             records += 1;
-            let place = Place { file: index as u32, record: one.number, offset: one.offset };
+            // A row of Parquet stands nowhere in the file.
+            let offset = if *is_parquet { 0 } else { one.offset };
+            let place = Place { file: index as u32, record: one.number, offset };
             if one.is_answered {
                 return self.part.count(place.file, None, |counts| counts.skipped += 1);
             }
@@ -501,6 +580,7 @@ impl Part {
         }
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
+        context.operations = shared.operations;
         (context.year, context.order) = (pack.file.year, pack.file.date_order);
         context.prefix_time = record.time;
         let events = match &pack.identity_event {

@@ -99,12 +99,13 @@ impl Tracer<'_> {
     fn record(&mut self, reader: &mut RecordReader, known: &KnownFields, number: u64, bytes: &[u8]) {
         let peeled = if self.layout.prefixes.is_empty() { None } else { self.peeler.peel(&self.layout.prefixes, bytes) };
         let Ok(text) = std::str::from_utf8(peeled.as_ref().map_or(bytes, |peeled| &peeled.record)) else { return };
-        if self.trace.looked_at < FIELD_RECORDS {
+        let is_directive = self.layout.framing == Framing::W3c && text.starts_with('#');
+        if self.trace.looked_at < FIELD_RECORDS && !is_directive {
             self.trace.looked_at += 1;
             known.unread(text, &self.header, &mut self.trace.unread);
         }
-        // A directive names the columns of what follows it.
-        if !self.wanted.contains(&number) && !bytes.starts_with(b"#") {
+        // A directive names the columns of what follows it: the reader must see it.
+        if !self.wanted.contains(&number) && !is_directive {
             return;
         }
         let Ok(Some(fields)) = reader.read(&self.pack.decoder, text) else { return };

@@ -112,6 +112,12 @@ impl FieldPlan {
         plan
     }
 
+    /// The top-level keys that are wanted, each with true if something inside it is.
+    pub fn roots(&self) -> Vec<(String, bool)> {
+        let root = |edge: &Edge| (String::from_utf8_lossy(&edge.key).into_owned(), edge.node != NO_NODE);
+        self.nodes.first().map(|node| node.children.iter().map(root).collect()).unwrap_or_default()
+    }
+
     /// How many spans a walk fills.
     fn spans(&self) -> usize {
         self.slots * (1 + self.envelopes)
