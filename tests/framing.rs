@@ -48,7 +48,8 @@ fn a_line_is_not_torn_at_a_list_that_another_format_is_wrapped_in() {
 #[test]
 fn a_record_of_several_events_is_a_duplicate_only_as_a_whole() {
     let first = activity(1, &["authorize", "revoke"]).to_string();
-    let sources = Sources::new().file("in/a", &first).file("in/b", format!("{first}\n{}\n{}", activity(2, &[]), activity(1, &["authorize", "revoke", "activity"])));
+    let sources =
+        Sources::new().file("in/a", &first).file("in/b", format!("{first}\n{}\n{}", activity(2, &[]), activity(1, &["authorize", "revoke", "activity"])));
     let reading = sources.read();
     assert_eq!((counts(&reading, "a").rows, counts(&reading, "b").duplicates), (1, 1));
     let b = counts(&reading, "b");

@@ -193,7 +193,8 @@ fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
     let own = |pack: &Pack, record: &Value| pack.file.wrappers.iter().any(|wrapper| lookup(record, wrapper).is_some_and(Value::is_array));
     let whole_framing = |_: &Pack| if is_lines { Framing::Lines } else { Framing::Values { wrappers: Vec::new() } };
     let best_of = |records: &[Value], pack: &Pack| records.iter().filter_map(|record| score_json(pack, record)).max();
-    let best = best_packs(choice, DecoderKind::Json, |pack| whole.iter().filter(|record| !own(pack, record)).filter_map(|record| score_json(pack, record)).max());
+    let best =
+        best_packs(choice, DecoderKind::Json, |pack| whole.iter().filter(|record| !own(pack, record)).filter_map(|record| score_json(pack, record)).max());
     if !best.is_empty() {
         return settle(choice, &best, whole_framing);
     }

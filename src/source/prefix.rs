@@ -365,7 +365,17 @@ mod tests {
 
     #[test]
     fn a_line_without_the_prefix_is_left_alone() {
-        let lines = ["{\"log\":7,\"message\":null}", "{\"detail\":[{}]}", "{\"message\":", "\"message\"", "1.2.3.4 - - [t] \"GET / HTTP/1.1\" 200 5", "a b c d", "", "<14>", "[GIN] x | 200 | y"];
+        let lines = [
+            "{\"log\":7,\"message\":null}",
+            "{\"detail\":[{}]}",
+            "{\"message\":",
+            "\"message\"",
+            "1.2.3.4 - - [t] \"GET / HTTP/1.1\" 200 5",
+            "a b c d",
+            "",
+            "<14>",
+            "[GIN] x | 200 | y",
+        ];
         for line in lines {
             for prefix in Prefix::all() {
                 assert_eq!(peel(&[prefix], line), None, "{prefix:?} {line}");
