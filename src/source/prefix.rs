@@ -185,7 +185,7 @@ fn peel_jws(line: &[u8]) -> Option<Peeled<'_>> {
     let mut parts = text.strip_prefix("eyJ")?.split('.');
     let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
     let record = URL_SAFE_NO_PAD.decode(claims).ok()?;
-    (parts.next().is_none() && record.first() == Some(&b'{')).then(|| Peeled { record: Cow::Owned(record), time: None })
+    (parts.next().is_none() && record.first() == Some(&b'{')).then_some(Peeled { record: Cow::Owned(record), time: None })
 }
 
 /// `<time> stdout|stderr F|P text`.
