@@ -154,7 +154,8 @@ struct KnownFields {
 impl KnownFields {
     fn new(pack: &Pack) -> Self {
         let file = &pack.file;
-        let each = file.identity_event.as_ref().and_then(|map| map.each.clone());
+        let each = file.identity_event.as_ref().and_then(|map| map.each.as_ref());
+        let each = each.map(|path| path.strip_suffix("[*]").unwrap_or(path).to_string());
         let detect = &file.detect;
         let required = detect.required.iter().chain(detect.any_of.iter().flatten()).chain(detect.matches.keys());
         let spelled = |path: &String| match (path.strip_prefix("@each"), &each) {
