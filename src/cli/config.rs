@@ -5,7 +5,7 @@ use crate::metric::settings::MeasureSettings;
 use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::TicketSettings;
 use crate::record::scope::{DEFAULT_BROAD, DEFAULT_NOT_BROAD, ScopeGrammar};
-use crate::record::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
+use crate::record::time::{DateOrder, MICROS_PER_DAY, MICROS_PER_SECOND};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +20,7 @@ struct ConfigFile {
     paths: Vec<String>,
     out: Option<PathBuf>,
     max_rejects: Option<toml::Value>,
+    memory: Option<String>,
     packs: Vec<PathBuf>,
     metrics: Vec<PathBuf>,
     targets: BTreeMap<String, toml::Value>,
@@ -69,6 +70,8 @@ struct Source {
     zone: Option<String>,
     /// Year of instants that the source writes without one.
     year: Option<i64>,
+    /// Order of dates such as 02/08/2024: `day_first` or `month_first`.
+    date_order: Option<DateOrder>,
     /// The source's own `log_format` strings, tried before the pack's.
     format: Option<Formats>,
     /// Columns filled in another way than the pack's.
@@ -90,6 +93,10 @@ impl Source {
         let mut changes = toml::Table::new();
         if let Some(year) = self.year {
             changes.insert("year".into(), year.into());
+        }
+        if let Some(order) = self.date_order {
+            let name = if order == DateOrder::DayFirst { "day_first" } else { "month_first" };
+            changes.insert("date_order".into(), name.into());
         }
         if let Some(format) = &self.format {
             let formats = match format {
@@ -126,6 +133,8 @@ pub struct Config {
     pub paths: Vec<String>,
     pub out: PathBuf,
     pub max_rejects: f64,
+    /// Bytes that record-level data may take in memory.
+    pub memory: Option<usize>,
     pub packs: Vec<(String, String)>,
     pub metric_folders: Vec<PathBuf>,
     pub measure: MeasureSettings,
@@ -200,6 +209,7 @@ impl Config {
             paths: file.paths.iter().map(|path| folder.join(path).to_string_lossy().into_owned()).collect(),
             out: file.out.map_or_else(|| PathBuf::from("out"), |out| folder.join(out)),
             max_rejects: max_rejects.unwrap_or(DEFAULT_MAX_REJECTS),
+            memory: file.memory.as_deref().map(parse_memory).transpose().map_err(|error| bad("memory", error))?,
             packs,
             metric_folders: file.metrics.iter().map(|path| folder.join(path)).collect(),
             measure,
@@ -336,6 +346,23 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
     value.ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| format!("`{text}` is no share; write 1% or 0.01"))
 }
 
+/// `640MB`, `2GiB` -> bytes, at least 256 MB: below that not even the queries' plans fit.
+pub fn parse_memory(text: &str) -> Result<usize, String> {
+    const SMALLEST: usize = 256_000_000;
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let unit: usize = match text[digits..].trim() {
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(format!("`{text}` is no size; write 640MB or 2GiB")),
+    };
+    let bytes =
+        text[..digits].parse::<usize>().ok().and_then(|count| count.checked_mul(unit)).ok_or_else(|| format!("`{text}` is no size; write 640MB or 2GiB"))?;
+    if bytes < SMALLEST { Err(format!("`{text}` is too little; at least 256MB")) } else { Ok(bytes) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,6 +378,8 @@ mod tests {
         assert!(parse_duration("90").is_err() && parse_duration("-1d").is_err() && parse_duration("").is_err());
         assert_eq!((parse_share("1%"), parse_share("0.5")), (Ok(0.01), Ok(0.5)));
         assert!(parse_share("120%").is_err());
+        assert_eq!((parse_memory("640MB"), parse_memory("2 GiB")), (Ok(640_000_000), Ok(2 << 30)));
+        assert!(["640", "1MB", "-1GB", "99999999999999999999GB", "2TB"].iter().all(|text| parse_memory(text).is_err()));
     }
 
     #[test]
