@@ -3,10 +3,13 @@
 pub mod column;
 pub mod csv;
 pub mod delimited;
+mod diagnose;
 pub mod expression;
+mod grammar;
 pub mod json;
 pub mod logfmt;
 pub mod pattern;
+mod shape;
 pub mod structural;
 pub mod text;
 
