@@ -20,6 +20,7 @@ struct ConfigFile {
     paths: Vec<String>,
     out: Option<PathBuf>,
     max_rejects: Option<toml::Value>,
+    memory: Option<String>,
     packs: Vec<PathBuf>,
     metrics: Vec<PathBuf>,
     targets: BTreeMap<String, toml::Value>,
@@ -126,6 +127,8 @@ pub struct Config {
     pub paths: Vec<String>,
     pub out: PathBuf,
     pub max_rejects: f64,
+    /// Bytes that record-level data may take in memory.
+    pub memory: Option<usize>,
     pub packs: Vec<(String, String)>,
     pub metric_folders: Vec<PathBuf>,
     pub measure: MeasureSettings,
@@ -200,6 +203,7 @@ impl Config {
             paths: file.paths.iter().map(|path| folder.join(path).to_string_lossy().into_owned()).collect(),
             out: file.out.map_or_else(|| PathBuf::from("out"), |out| folder.join(out)),
             max_rejects: max_rejects.unwrap_or(DEFAULT_MAX_REJECTS),
+            memory: file.memory.as_deref().map(parse_memory).transpose().map_err(|error| bad("memory", error))?,
             packs,
             metric_folders: file.metrics.iter().map(|path| folder.join(path)).collect(),
             measure,
@@ -336,6 +340,22 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
     value.ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| format!("`{text}` is no share; write 1% or 0.01"))
 }
 
+/// `640MB`, `2GiB` -> bytes, at least 256 MB: below that not even the queries' plans fit.
+pub fn parse_memory(text: &str) -> Result<usize, String> {
+    const SMALLEST: usize = 256_000_000;
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let unit: usize = match text[digits..].trim() {
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(format!("`{text}` is no size; write 640MB or 2GiB")),
+    };
+    let bytes = text[..digits].parse::<usize>().ok().and_then(|count| count.checked_mul(unit)).ok_or_else(|| format!("`{text}` is no size; write 640MB or 2GiB"))?;
+    if bytes < SMALLEST { Err(format!("`{text}` is too little; at least 256MB")) } else { Ok(bytes) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,6 +371,8 @@ mod tests {
         assert!(parse_duration("90").is_err() && parse_duration("-1d").is_err() && parse_duration("").is_err());
         assert_eq!((parse_share("1%"), parse_share("0.5")), (Ok(0.01), Ok(0.5)));
         assert!(parse_share("120%").is_err());
+        assert_eq!((parse_memory("640MB"), parse_memory("2 GiB")), (Ok(640_000_000), Ok(2 << 30)));
+        assert!(["640", "1MB", "-1GB", "99999999999999999999GB", "2TB"].iter().all(|text| parse_memory(text).is_err()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! that nobody else is reading, so that decompression of one file overlaps with parsing of another.
 
 use crate::frame::requests::RequestStore;
+use crate::frame::segment::Spill;
 use crate::record::identity_event::IdentityEventRow;
 use crate::record::inventory::{Aliases, Inventory};
 use crate::record::request::SourceSettings;
@@ -90,6 +91,8 @@ pub struct Evidence {
     pub rejects: Vec<Reject>,
     /// (file, day) -> counts; duplicates are found later.
     pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
+    /// Why calls could not be put on disk, if so: the run cannot go on.
+    pub spill_error: Option<std::io::Error>,
 }
 
 /// How to read.
@@ -104,6 +107,15 @@ pub struct ReadSettings {
     /// Read every file as this pack instead of detecting it.
     pub pack: Option<usize>,
     pub keep_raw: bool,
+    /// `None`: all calls stay in memory.
+    pub bound: Option<MemoryBound>,
+}
+
+/// How many bytes of calls a thread may hold, and where those go that it has no room for.
+#[derive(Clone)]
+pub struct MemoryBound {
+    pub bytes_per_thread: usize,
+    pub spill: Spill,
 }
 
 /// What a progress bar shows, and the wish to stop.
@@ -302,6 +314,7 @@ struct Part {
     tickets: Vec<From<TicketRow>>,
     rejects: Vec<Reject>,
     ledger: HashMap<(u32, Option<i64>), Counts>,
+    spill_error: Option<std::io::Error>,
 }
 
 struct Worker<'a> {
@@ -322,6 +335,13 @@ impl<'a> Worker<'a> {
         while let Some((index, chunk)) = self.shared.next_chunk(&mut spare) {
             self.read_chunk(index, &chunk);
             spare = chunk.bytes;
+            if let Some(bound) = &self.shared.settings.bound
+                && self.part.requests.rows.bytes() > bound.bytes_per_thread
+                && let Err(error) = self.part.requests.spill(&bound.spill)
+            {
+                self.part.spill_error = Some(error);
+                self.shared.progress.stop.store(true, Ordering::Relaxed);
+            }
         }
         self.part
     }
@@ -483,6 +503,7 @@ impl Evidence {
             self.events.extend(part.events);
             self.tickets.extend(part.tickets);
             self.rejects.extend(part.rejects);
+            self.spill_error = self.spill_error.take().or(part.spill_error);
             for (key, counts) in part.ledger {
                 let sum = self.ledger.entry(key).or_default();
                 sum.records += counts.records;

@@ -29,6 +29,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         zones: config.zones.clone(),
         pack,
         keep_raw: false,
+        bound: None,
     };
     if !args.file.is_file() {
         return Err(Failure::new("A010", "no such file").at(args.file.display().to_string()));
