@@ -382,7 +382,7 @@ impl Walk<'_> {
 
     #[cold]
     fn escaped_edge<'p>(&self, node: &'p Node, key: &[u8]) -> Option<&'p Edge> {
-        let plain = crate::record::field::unescape(key)?;
+        let plain = crate::record::field::unescape(std::str::from_utf8(key).ok()?)?;
         node.find(plain.as_bytes(), 0, plain.len())
     }
 

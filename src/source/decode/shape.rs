@@ -106,7 +106,7 @@ fn plain_kind(kind: u8) -> u8 {
 fn outline(text: &[u8], entries: Entries<'_>) -> u64 {
     let mut mixed = entries.len() as u64;
     for first in (0..entries.len()).step_by(64) {
-        let strings = entries.kinds64(first).iter().enumerate().fold(0u64, |bits, (i, kind)| bits | u64::from(*kind == b'"') << i);
+        let strings = entries.strings(first);
         mixed = (mixed.rotate_left(23) ^ strings).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
     mixed = (mixed ^ key_at(text, entries, 1)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -153,7 +153,11 @@ impl Shapes {
         if outline.number != number {
             return number;
         }
-        outline.probes.iter().fold(number, |mixed, &entry| (mixed.rotate_left(23) ^ key_at(text, entries, entry as usize)).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        let mut mixed = number;
+        for &entry in &outline.probes {
+            mixed = (mixed.rotate_left(23) ^ key_at(text, entries, entry as usize)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+        mixed
     }
 
     /// Finds another key to tell two shapes apart that have one signature.
@@ -259,13 +263,31 @@ pub enum Found {
 }
 
 impl Shape {
+    // Loops, not closures: those would be compiled without the instruction set of the caller.
     #[inline(always)]
     fn fits(&self, text: &[u8], entries: Entries<'_>, names: &[Name]) -> bool {
-        self.count == entries.len()
-            && self.kinds.iter().zip(entries.kinds_from(0, self.kinds.len())).fold(0, |differences, (&kind, &other)| differences | (kind ^ plain_kind(other)))
-                == 0
-            && self.keys.iter().all(|&(key, name)| names[name as usize].stands_at(text, entries.position(key as usize) + 1))
-            && self.scalars.iter().all(|&i| scalar_is_valid(text, entries.position(i as usize), entries.position(i as usize + 1)))
+        if self.count != entries.len() {
+            return false;
+        }
+        let kinds = entries.kinds_from(0, self.kinds.len());
+        let mut differences = 0;
+        for i in 0..self.kinds.len() {
+            differences |= self.kinds[i] ^ plain_kind(kinds[i]);
+        }
+        if differences != 0 {
+            return false;
+        }
+        for &(key, name) in &self.keys {
+            if !names[name as usize].stands_at(text, entries.position(key as usize) + 1) {
+                return false;
+            }
+        }
+        for &i in &self.scalars {
+            if !scalar_is_valid(text, entries.position(i as usize), entries.position(i as usize + 1)) {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -275,7 +297,10 @@ impl Name {
     fn stands_at(&self, text: &[u8], start: usize) -> bool {
         match text.get(start..start + HEAD) {
             Some(bytes) => {
-                let differences = (0..HEAD).fold(0, |differences, i| differences | ((bytes[i] ^ self.head[i]) & self.mask[i]));
+                let mut differences = 0;
+                for i in 0..HEAD {
+                    differences |= (bytes[i] ^ self.head[i]) & self.mask[i];
+                }
                 differences == 0 && (self.rest.is_empty() || text[start + HEAD..].starts_with(&self.rest))
             }
             None => self.stands_near_end(&text[start..]),

@@ -191,6 +191,18 @@ impl Entries<'_> {
         self.kinds[first..first + 64].try_into().expect("a slice of 64")
     }
 
+    /// Which of 64 entries from `first` on are strings.
+    #[inline(always)]
+    pub fn strings(&self, first: usize) -> u64 {
+        let kinds = self.kinds64(first);
+        let mut bits = 0;
+        for part in 0..4 {
+            let sixteen: &[u8; 16] = kinds[part * 16..part * 16 + 16].try_into().expect("a slice of 16");
+            bits |= u64::from(bytes_equal(sixteen, b'"')) << (part * 16);
+        }
+        bits
+    }
+
     /// The kinds of `count` entries from `first` on, at most up to the padding.
     #[inline(always)]
     pub fn kinds_from(&self, first: usize, count: usize) -> &[u8] {
@@ -375,6 +387,19 @@ impl KindMasks {
             string: equal(b'"'),
         }
     }
+}
+
+/// Which of 16 bytes equal one: bit i tells of byte i.
+#[inline(always)]
+fn bytes_equal(bytes: &[u8; 16], byte: u8) -> u16 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is part of x86_64, and the load stays inside the 16 bytes.
+    unsafe {
+        use std::arch::x86_64::*;
+        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(bytes.as_ptr().cast()), _mm_set1_epi8(byte as i8))) as u16
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    bytes.iter().enumerate().fold(0, |bits, (i, other)| bits | u16::from(*other == byte) << i)
 }
 
 /// Which of 16 bytes are digits: bit i tells of byte i.
