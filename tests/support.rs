@@ -171,7 +171,10 @@ impl Reading {
     /// As `new`, with so many bytes of calls in a thread's memory.
     pub fn bounded(paths: &[PathBuf], config: Option<&Path>, pack: Option<&str>, bytes_per_thread: Option<usize>) -> Reading {
         let config = Config::load(config.filter(|path| path.exists()), &[]).expect("a configuration without mistakes");
-        let library = if config.packs.is_empty() { embedded_packs() } else { Arc::new(Library::new(&config.packs).expect("packs that compile")) };
+        let library = match config.packs.is_empty() && config.pack_changes.is_empty() {
+            true => embedded_packs(),
+            false => Arc::new(Library::with_changes(&config.packs, &config.pack_changes).expect("packs that compile")),
+        };
         let settings = ReadSettings {
             threads: 2,
             digester: Digester::new(config.hash_key.clone()),

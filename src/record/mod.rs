@@ -31,6 +31,8 @@ pub mod field;
 pub mod identity_event;
 pub mod inventory;
 pub mod lazy;
+pub mod local_time;
+pub mod operation;
 pub mod proof;
 pub mod request;
 pub mod revocation_ticket;

@@ -8,10 +8,12 @@ pub mod expression;
 mod grammar;
 pub mod json;
 pub mod logfmt;
+pub mod parquet;
 pub mod pattern;
 mod shape;
 pub mod structural;
 pub mod text;
+pub mod yaml;
 
 use crate::record::field::Fields;
 use crate::source::pack::{DecoderKind, PackFile};
@@ -35,7 +37,7 @@ impl Decoder {
         }
         match file.decoder {
             _ if file.inventory.is_some() => Ok(Decoder::Whole),
-            DecoderKind::Toml => Ok(Decoder::Whole),
+            DecoderKind::Toml | DecoderKind::Document => Ok(Decoder::Whole),
             DecoderKind::Json => {
                 let rules = KeyRules { ignore_case: file.keys.ignore_case.clone(), flat: file.keys.flat };
                 Ok(Decoder::Json(FieldPlan::with_envelopes(paths, &rules, &file.unwrap)))

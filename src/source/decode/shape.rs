@@ -67,10 +67,10 @@ pub struct Shapes {
 
 const HEAD: usize = 32;
 const LANE: usize = 64;
-const OUTLINES: usize = 512;
+const OUTLINES: usize = 4096;
 const MAX_PROBES: usize = 8;
 const WAYS: usize = 4;
-const SETS: usize = 256;
+const SETS: usize = 512;
 /// The low bits of a product mix worst.
 const SHIFT: u32 = 32;
 const NO_SHAPE: u16 = u16::MAX;
@@ -78,16 +78,17 @@ const MAX_NAMES: usize = 4096;
 /// Records with more entries are not worth a place.
 const MAX_ENTRIES: usize = 4096;
 const MAX_CREDIT: u32 = 512;
-const HIT: u32 = 1;
+/// A known shape saves more than a look for an unknown one costs.
+const HIT: u32 = 2;
 const PAUSE: u32 = 8192;
 
 impl Default for Shapes {
     fn default() -> Self {
         Shapes {
-            outlines: (0..OUTLINES).map(|_| Outline::default()).collect(),
+            outlines: Vec::new(),
             shapes: Vec::new(),
-            sets: vec![[NO_SHAPE; WAYS]; SETS],
-            once: vec![0; SETS * WAYS],
+            sets: Vec::new(),
+            once: Vec::new(),
             names: Vec::new(),
             numbers: HashMap::new(),
             credit: MAX_CREDIT,
@@ -133,6 +134,9 @@ impl Shapes {
             self.rest -= 1;
             return Found::Resting;
         }
+        if self.sets.is_empty() {
+            self.make_room();
+        }
         match entries.simd() {
             Simd::Portable => self.find_with(text, entries, places),
             // SAFETY: every other instruction set comes with AVX2, and the index uses it, so the machine has it.
@@ -145,6 +149,14 @@ impl Shapes {
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn find_avx2(&mut self, text: &[u8], entries: Entries<'_>, places: &mut [Place]) -> Found {
         self.find_with(text, entries, places)
+    }
+
+    /// Many readers never read a record: tables are made when the first one comes.
+    #[cold]
+    fn make_room(&mut self) {
+        self.outlines.resize_with(OUTLINES, Outline::default);
+        self.sets.resize(SETS, [NO_SHAPE; WAYS]);
+        self.once.resize(SETS * WAYS, 0);
     }
 
     #[inline(always)]
