@@ -59,7 +59,7 @@ impl<'a> LazyValue<'a> {
             let raw = &self.0[start + 1..end - 1];
             let value = self.next_value(end + self.0[end..].find(':')? + 1)?;
             at = self.end_of(value);
-            let name = if raw.contains('\\') { Cow::Owned(unescape(raw.as_bytes())?) } else { Cow::Borrowed(raw) };
+            let name = if raw.contains('\\') { Cow::Owned(unescape(raw)?) } else { Cow::Borrowed(raw) };
             Some((name, LazyValue::new(&self.0[value..at])))
         })
     }

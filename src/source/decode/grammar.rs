@@ -17,13 +17,13 @@ pub const MAX_DEPTH: usize = 127;
 pub struct Brackets {
     /// For an entry that opens a bracket, the entry that closes it.
     partners: Vec<u32>,
-    open: [u32; MAX_DEPTH + 1],
+    open: Box<[u32; MAX_DEPTH + 1]>,
     depth: usize,
 }
 
 impl Default for Brackets {
     fn default() -> Self {
-        Brackets { partners: Vec::new(), open: [0; MAX_DEPTH + 1], depth: 0 }
+        Brackets { partners: Vec::new(), open: Box::new([0; MAX_DEPTH + 1]), depth: 0 }
     }
 }
 
@@ -75,8 +75,8 @@ impl Brackets {
     /// True when the entries of `text` are one JSON value.
     #[inline]
     pub fn check(&mut self, text: &[u8], entries: Entries<'_>) -> bool {
-        if self.partners.len() < entries.len() {
-            self.partners.resize(entries.len().next_power_of_two(), 0);
+        if self.partners.len() < entries.count() {
+            self.partners.resize(entries.count().next_power_of_two(), 0);
         }
         match entries.simd() {
             // SAFETY: the index uses this instruction set, so the machine has it.
@@ -107,8 +107,8 @@ impl Brackets {
         // The first value stands as if a comma were before it: whether it may be a member is seen from its brackets.
         let mut before = Before { masks: KindMasks { comma: 1 << 63, ..KindMasks::default() }, value: 0 };
         let mut wrong = 0;
-        for first in (0..entries.len()).step_by(64) {
-            let rest = entries.len() - first;
+        for first in (0..entries.count()).step_by(64) {
+            let rest = entries.count() - first;
             let live = if rest >= 64 { !0 } else { (1u64 << rest) - 1 };
             let masks = masks_of(entries.kinds64(first));
             let brackets = masks.open_object | masks.close_object | masks.open_list | masks.close_list;
@@ -120,8 +120,8 @@ impl Brackets {
                 return false;
             }
         }
-        let is_one = entries.len() == 1 || is_open(entries.kind(0));
-        wrong == 0 && self.depth == 0 && is_one && entries.len() > 0
+        let is_one = entries.count() == 1 || is_open(entries.kind(0));
+        wrong == 0 && self.depth == 0 && is_one && entries.count() > 0
     }
 
     /// Matches the brackets among 64 entries; false where one closes nothing, or what follows it is of another kind of bracket.
@@ -150,7 +150,7 @@ impl Brackets {
             }
             self.partners[open] = i as u32;
             if depth == 0 {
-                if i + 1 != entries.len() {
+                if i + 1 != entries.count() {
                     return false;
                 }
             } else if entries.kind(i + 1) == b',' {

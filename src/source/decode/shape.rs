@@ -105,8 +105,8 @@ fn plain_kind(kind: u8) -> u8 {
 /// A number for where strings are among a record's entries, and how its first key begins.
 #[inline(always)]
 fn outline(text: &[u8], entries: Entries<'_>) -> u64 {
-    let mut mixed = entries.len() as u64;
-    for first in (0..entries.len()).step_by(64) {
+    let mut mixed = entries.count() as u64;
+    for first in (0..entries.count()).step_by(64) {
         let strings = entries.strings(first);
         mixed = (mixed.rotate_left(23) ^ strings).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
@@ -212,19 +212,19 @@ impl Shapes {
     /// True when a record of this signature should be remembered now: the second time that it comes.
     pub fn wants(&mut self, Signature { whole: signature, .. }: Signature, entries: Entries<'_>) -> bool {
         let once = &mut self.once[(signature >> 24) as usize % (SETS * WAYS)];
-        std::mem::replace(once, signature) == signature && entries.len() <= MAX_ENTRIES && self.names.len() < MAX_NAMES
+        std::mem::replace(once, signature) == signature && entries.count() <= MAX_ENTRIES && self.names.len() < MAX_NAMES
     }
 
     /// Remembers a valid record's shape: the entries of the keys that were looked at, and where its values stand.
     pub fn keep(&mut self, Signature { outline, whole: signature }: Signature, text: &[u8], entries: Entries<'_>, keys: &[u32], places: &[Place]) {
-        let kinds = (0..entries.len().next_multiple_of(LANE)).map(|i| plain_kind(entries.kind(i))).collect();
+        let kinds = (0..entries.count().next_multiple_of(LANE)).map(|i| plain_kind(entries.kind(i))).collect();
         let is_scalar = |kind: u8| !matches!(kind, b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"');
-        let scalars = (0..entries.len()).filter(|i| is_scalar(entries.kind(*i))).map(|i| i as u32).collect();
+        let scalars = (0..entries.count()).filter(|i| is_scalar(entries.kind(*i))).map(|i| i as u32).collect();
         let keys: Vec<(u32, u32)> =
             keys.iter().map(|&key| (key, self.name_of(&text[entries.position(key as usize) + 1..entries.position(key as usize + 1)]))).collect();
         self.probe_further(outline, signature, &keys);
         let values = (0..).zip(places).filter(|(_, place)| place.next != 0).map(|(slot, place)| (slot, *place)).collect();
-        let shape = Shape { signature, count: entries.len(), kinds, keys, scalars, values };
+        let shape = Shape { signature, count: entries.count(), kinds, keys, scalars, values };
         let set = &mut self.sets[signature as usize >> SHIFT & (SETS - 1)];
         let number = match set[WAYS - 1] {
             NO_SHAPE => {
@@ -278,13 +278,12 @@ impl Shape {
     // Loops, not closures: those would be compiled without the instruction set of the caller.
     #[inline(always)]
     fn fits(&self, text: &[u8], entries: Entries<'_>, names: &[Name]) -> bool {
-        if self.count != entries.len() {
+        if self.count != entries.count() {
             return false;
         }
-        let kinds = entries.kinds_from(0, self.kinds.len());
         let mut differences = 0;
-        for i in 0..self.kinds.len() {
-            differences |= self.kinds[i] ^ plain_kind(kinds[i]);
+        for (kind, other) in self.kinds.iter().zip(entries.kinds_from(0, self.kinds.len())) {
+            differences |= kind ^ plain_kind(*other);
         }
         if differences != 0 {
             return false;
@@ -310,8 +309,8 @@ impl Name {
         match text.get(start..start + HEAD) {
             Some(bytes) => {
                 let mut differences = 0;
-                for i in 0..HEAD {
-                    differences |= (bytes[i] ^ self.head[i]) & self.mask[i];
+                for ((byte, wanted), mask) in bytes.iter().zip(&self.head).zip(&self.mask) {
+                    differences |= (byte ^ wanted) & mask;
                 }
                 differences == 0 && (self.rest.is_empty() || text[start + HEAD..].starts_with(&self.rest))
             }

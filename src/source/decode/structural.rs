@@ -164,7 +164,7 @@ pub struct Entries<'a> {
 impl Entries<'_> {
     /// How many there are.
     #[inline(always)]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
     }
 
@@ -185,7 +185,7 @@ impl Entries<'_> {
         self.kinds[i]
     }
 
-    /// The kinds of 64 entries from `first` on, which must be at most `len`.
+    /// The kinds of 64 entries from `first` on, which must be at most `count`.
     #[inline(always)]
     pub fn kinds64(&self, first: usize) -> &[u8; 64] {
         self.kinds[first..first + 64].try_into().expect("a slice of 64")
