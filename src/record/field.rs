@@ -10,9 +10,9 @@ pub enum FieldKind {
     Null,
     Boolean,
     Number,
-    /// The inside of a JSON string, escapes not yet decoded.
+    /// The inside of a JSON string that has escapes, not yet decoded.
     String,
-    /// Text without escapes.
+    /// Text without escapes, that of a JSON string too.
     Plain,
     /// Text with backslash escapes as NGINX and Apache write them: `\xNN`, `\"`, `\n`.
     Escaped,
