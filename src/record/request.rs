@@ -281,7 +281,7 @@ impl RequestPlan {
     /// Reads the authorization value and API keys, and keeps only what may be known of them.
     fn credential_that_came<'a>(&'a self, context: &mut Context<'a>) -> CredentialThatCame {
         let mut came = CredentialThatCame::default();
-        if let Some(value) = self.authorization.owned(context) {
+        if let Some(value) = self.authorization.text(context) {
             let (scheme, token) = split_authorization(&value);
             came.scheme = Some(scheme);
             if let (Some(token), AuthScheme::Bearer | AuthScheme::Dpop) = (token, scheme) {
@@ -289,7 +289,7 @@ impl RequestPlan {
                 came.token_is_jwt = context.token.claims.is_some();
             }
         }
-        let key = self.api_key.owned(context).or_else(|| self.query_key(context));
+        let key = self.api_key.text(context).or_else(|| self.query_key(context).map(Cow::Owned));
         if let Some(key) = key {
             came.has_api_key = true;
             if !token::is_masked(&key) {
@@ -310,7 +310,7 @@ impl RequestPlan {
 
     /// A key in the query string.
     fn query_key<'a>(&'a self, context: &Context<'a>) -> Option<String> {
-        if self.query_keys.is_empty() {
+        if self.query_keys.is_empty() || !self.query.may_name(&self.query_keys, context) {
             return None;
         }
         let target = self.query.text(context)?;
@@ -451,16 +451,21 @@ fn split_authorization(value: &str) -> (AuthScheme, Option<&str>) {
         Some((name, rest)) => (name, Some(rest.trim()).filter(|rest| !rest.is_empty())),
         None => (value, None),
     };
-    let scheme = match name.trim_end_matches(':').to_ascii_lowercase().as_str() {
-        "dpop" => AuthScheme::Dpop,
-        "bearer" => AuthScheme::Bearer,
-        "basic" => AuthScheme::Basic,
-        "signature" | "aws4-hmac-sha256" => AuthScheme::Signature,
-        "apikey" | "api-key" => AuthScheme::ApiKey,
-        _ => AuthScheme::Unknown,
-    };
-    (scheme, rest)
+    let name = name.trim_end_matches(':');
+    let is = |spelling: &&(&str, AuthScheme)| name.eq_ignore_ascii_case(spelling.0);
+    (SCHEMES.iter().find(is).map_or(AuthScheme::Unknown, |(_, scheme)| *scheme), rest)
 }
+
+/// How Authorization values begin.
+const SCHEMES: [(&str, AuthScheme); 7] = [
+    ("bearer", AuthScheme::Bearer),
+    ("dpop", AuthScheme::Dpop),
+    ("basic", AuthScheme::Basic),
+    ("signature", AuthScheme::Signature),
+    ("aws4-hmac-sha256", AuthScheme::Signature),
+    ("apikey", AuthScheme::ApiKey),
+    ("api-key", AuthScheme::ApiKey),
+];
 
 #[cfg(test)]
 mod tests {

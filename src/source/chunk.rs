@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Bytes in a chunk, about; a chunk of one long record is longer.
-pub const CHUNK_BYTES: usize = 1024 * 1024;
+pub const CHUNK_BYTES: usize = 256 * 1024;
 
 /// A record longer than this is rejected.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;

@@ -523,9 +523,17 @@ impl Candidates {
         self.0.iter().find_map(|candidate| candidate.text(context))
     }
 
-    /// The first candidate's raw text, without changes: for secrets, which stay inside the record module.
+    /// The first candidate's value as text of its own.
     pub fn owned<'a>(&'a self, context: &Context<'a>) -> Option<String> {
         self.text(context).map(Cow::into_owned)
+    }
+
+    /// False when no candidate's value can hold `name=` with one of the names, as far as that is seen without decoding it.
+    pub fn may_name<'a>(&'a self, names: &[String], context: &Context<'a>) -> bool {
+        self.0.iter().any(|candidate| match (&candidate.place, &candidate.change) {
+            (Place::Slot(slot), None) => may_name(context.fields.raw(*slot).as_bytes(), context.fields.kind(*slot), names),
+            _ => true,
+        })
     }
 
     /// The first candidate's value as JSON text: an object as it stands, or JSON held in a string.
@@ -657,13 +665,33 @@ impl Candidate {
             text = Cow::Owned(token::certificate_reference(&text)?);
         }
         if !change.prefix.is_empty() {
-            text = Cow::Owned(format!("{}{text}", change.prefix));
+            let mut prefixed = String::with_capacity(change.prefix.len() + text.len());
+            prefixed.push_str(&change.prefix);
+            prefixed.push_str(&text);
+            text = Cow::Owned(prefixed);
         }
         if change.alias_only && !context.aliases.contains(&text) {
             return None;
         }
         Some(text)
     }
+}
+
+/// True when undecoded text differs from `start` before any escape: its decoded form cannot start so.
+fn differs_before_escape(raw: &[u8], start: &[u8]) -> bool {
+    raw.iter().zip(start).take_while(|(byte, _)| **byte != b'\\').any(|(byte, wanted)| byte != wanted)
+}
+
+/// False when a value, decoded or not, cannot hold one of the names before a `=`.
+fn may_name(raw: &[u8], kind: FieldKind, names: &[String]) -> bool {
+    if !matches!(kind, FieldKind::Plain | FieldKind::String | FieldKind::Missing | FieldKind::Null | FieldKind::Boolean | FieldKind::Number) {
+        return true;
+    }
+    memchr::memchr2_iter(b'=', b'\\', raw).any(|at| match raw[at] {
+        b'=' => names.iter().any(|name| at >= name.len() && raw[at - name.len()..at].eq_ignore_ascii_case(name.as_bytes())),
+        // Whatever a unicode escape stands for may be part of a name.
+        _ => kind == FieldKind::String && raw.get(at + 1) == Some(&b'u'),
+    })
 }
 
 /// `1.2.3.4:80` -> `1.2.3.4`, `[::1]:80` and `::1:80` -> `::1`; an address without a port stays.
@@ -712,6 +740,13 @@ impl Condition {
         }
         if file.present.is_none() && file.is.is_empty() && file.starts_with.is_empty() && file.contains.is_empty() && self.matches.is_none() {
             return true;
+        }
+        if !file.starts_with.is_empty()
+            && let Place::Slot(slot) = place
+            && context.fields.kind(*slot) == FieldKind::String
+            && file.starts_with.iter().all(|start| differs_before_escape(context.fields.raw(*slot).as_bytes(), start.as_bytes()))
+        {
+            return false;
         }
         let is_list = match place {
             Place::Slot(slot) => context.fields.kind(*slot) == FieldKind::Array,

@@ -160,7 +160,7 @@ impl Peeler {
                 let start = fields.raw(slot).as_ptr() as usize - line.as_ptr() as usize;
                 Cow::Borrowed(&line[start..start + fields.raw(slot).len()])
             }
-            FieldKind::String => Cow::Owned(fields.text(slot)?.trim().as_bytes().to_vec()),
+            FieldKind::String | FieldKind::Plain => Cow::Owned(fields.text(slot)?.trim().as_bytes().to_vec()),
             _ => return None,
         };
         let time = (ENVELOPES.len()..ENVELOPES.len() + ENVELOPE_TIMES.len()).find_map(|slot| fields.text(slot));

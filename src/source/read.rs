@@ -421,7 +421,7 @@ struct Part {
     events: Vec<From<IdentityEventRow>>,
     tickets: Vec<From<TicketRow>>,
     rejects: Vec<Reject>,
-    ledger: HashMap<(u32, Option<i64>), Counts>,
+    ledger: HashMap<(u32, Option<i64>), Counts, foldhash::fast::FixedState>,
     spill_error: Option<std::io::Error>,
 }
 
@@ -596,9 +596,14 @@ impl Part {
             && plan.wants(&context)
         {
             let settings = shared.settings.sources.get(pack.id()).copied().unwrap_or_default();
-            let row = plan.row(&mut context, settings)?;
-            day = Some(day_of(row.event_us));
-            self.requests.push(&row, place.file, place.record);
+            // Looked at where it was made: a row is some hundred bytes long.
+            match &plan.row(&mut context, settings) {
+                Ok(row) => {
+                    day = Some(day_of(row.event_us));
+                    self.requests.push(row, place.file, place.record);
+                }
+                Err(reason) => return Err(reason),
+            }
         }
         if let Some(first) = events.first() {
             day = Some(day_of(first.event_us));

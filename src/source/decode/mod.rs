@@ -3,11 +3,14 @@
 pub mod column;
 pub mod csv;
 pub mod delimited;
+mod diagnose;
 pub mod expression;
+mod grammar;
 pub mod json;
 pub mod logfmt;
 pub mod parquet;
 pub mod pattern;
+mod shape;
 pub mod structural;
 pub mod text;
 pub mod yaml;
@@ -46,7 +49,7 @@ impl Decoder {
 
 /// A decoder with its buffers: one for each worker and pack.
 pub enum RecordReader {
-    Json(JsonReader),
+    Json(Box<JsonReader>),
     Text(TextReader),
     Whole,
 }
@@ -54,7 +57,7 @@ pub enum RecordReader {
 impl RecordReader {
     pub fn new(decoder: &Decoder) -> Self {
         match decoder {
-            Decoder::Json(plan) => RecordReader::Json(JsonReader::new(plan)),
+            Decoder::Json(plan) => RecordReader::Json(Box::new(JsonReader::new(plan))),
             Decoder::Text(plan) => RecordReader::Text(TextReader::new(plan)),
             Decoder::Whole => RecordReader::Whole,
         }
