@@ -48,7 +48,8 @@ fn a_line_is_not_torn_at_a_list_that_another_format_is_wrapped_in() {
 #[test]
 fn a_record_of_several_events_is_a_duplicate_only_as_a_whole() {
     let first = activity(1, &["authorize", "revoke"]).to_string();
-    let sources = Sources::new().file("in/a", &first).file("in/b", format!("{first}\n{}\n{}", activity(2, &[]), activity(1, &["authorize", "revoke", "activity"])));
+    let sources =
+        Sources::new().file("in/a", &first).file("in/b", format!("{first}\n{}\n{}", activity(2, &[]), activity(1, &["authorize", "revoke", "activity"])));
     let reading = sources.read();
     assert_eq!((counts(&reading, "a").rows, counts(&reading, "b").duplicates), (1, 1));
     let b = counts(&reading, "b");
@@ -192,4 +193,25 @@ fn joined_records_are_peeled_like_others() {
     let carried = |record: Value| json!({"log": format!("{record}\n"), "stream": "stdout", "time": "2026-05-01T00:00:01Z"});
     let reading = read(lines(&[carried(vault_request("a")), carried(vault_response("a"))]));
     assert_eq!((counts(&reading, "log").rows, texts(&reading.rows["requests"], "identity")), (1, vec!["entity-a"]));
+}
+
+#[test]
+fn rows_of_csv_are_read_as_the_json_that_their_columns_name() {
+    let csv = "EVENT_TYPE,TIMESTAMP_DERIVED,REQUEST_ID,CONNECTED_APP_ID,USER_NAME,EXTRA\n\
+        OAuthTokenRevoked,2026-05-04T09:00:00.000Z,r-1,app-1,ann@example.com,\"a, b\"\n\
+        OAuthTokenRevoked,never,r-2,app-1,,\n\
+        short,row\n";
+    let json = json!({"EVENT_TYPE": "OAuthTokenRevoked", "TIMESTAMP_DERIVED": "2026-05-04T09:00:00.000Z", "REQUEST_ID": "r-1", "CONNECTED_APP_ID": "app-1", "USER_NAME": "ann@example.com"});
+    let reading = Sources::new().file("in/a.csv", csv).file("in/b.json", json.to_string()).read();
+    assert_eq!((reading.format_of("a.csv"), reading.format_of("b.json")), (Some("salesforce"), Some("salesforce")));
+    let rejects: Vec<_> = reading.evidence.rejects.iter().map(|reject| (reject.record, reject.reason)).collect();
+    assert_eq!(rejects, [(3, "bad_timestamp"), (4, "wrong_column_count")]);
+    let rows = &reading.rows["identity_events"];
+    let bare = |row: &crate::support::Row| {
+        let mut row = row.clone();
+        row.retain(|column, _| !matches!(column.as_str(), "file" | "record"));
+        row
+    };
+    assert_eq!(rows.len() as u64 + reading.ledger_of("a.csv").duplicates + reading.ledger_of("b.json").duplicates, 2);
+    assert!(rows.iter().all(|row| bare(row) == bare(&rows[0]) && row["action"] == "token_revoked"), "{rows:?}");
 }

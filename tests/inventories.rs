@@ -80,9 +80,17 @@ fn routes_and_demands_of_calls_come_from_the_openapi_document_of_their_api() {
 fn a_table_of_apis_links_a_gateways_name_to_a_document_and_wins_over_it() {
     let sources = Sources::new()
         .file("in/kong.ndjson", lines(&[call("trk", "GET", "/v2/parcels/alice-box", None), call("rates", "GET", "/x", None)]))
-        .file("in/api.json", serde_json::to_string_pretty(&json!({"openapi": "3.1.0", "info": {"title": "Parcel Tracking"}, "servers": [{"url": "/v2"}],
-            "security": [{"cert": []}], "paths": {"/parcels/{parcelId}": {"get": {}}}, "components": {"securitySchemes": {"cert": {"type": "mutualTLS"}}}})).unwrap())
-        .file("in/metadata.json", json!({"resource": "https://h.example/rates", "resource_name": "rates", "scopes_supported": [], "dpop_bound_access_tokens_required": true}).to_string())
+        .file(
+            "in/api.json",
+            serde_json::to_string_pretty(&json!({"openapi": "3.1.0", "info": {"title": "Parcel Tracking"}, "servers": [{"url": "/v2"}],
+            "security": [{"cert": []}], "paths": {"/parcels/{parcelId}": {"get": {}}}, "components": {"securitySchemes": {"cert": {"type": "mutualTLS"}}}}))
+            .unwrap(),
+        )
+        .file(
+            "in/metadata.json",
+            json!({"resource": "https://h.example/rates", "resource_name": "rates", "scopes_supported": [], "dpop_bound_access_tokens_required": true})
+                .to_string(),
+        )
         .file("in/apis.csv", "api,aliases,owner,declared_proof\ntrk,Parcel Tracking|x,depot,\nrates,,shop,none\n");
     let reading = sources.read();
     assert_eq!(text(&reading.rows["requests"][0], "route"), "/v2/parcels/{parcelId}");

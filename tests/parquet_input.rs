@@ -56,7 +56,8 @@ fn structs(values: &[Option<&Value>]) -> StructArray {
     let mut keys: Vec<&String> = objects.iter().flatten().flat_map(|object| object.keys()).collect();
     keys.sort();
     keys.dedup();
-    let columns: Vec<ArrayRef> = keys.iter().map(|key| column(&objects.iter().map(|object| object.and_then(|object| object.get(*key))).collect::<Vec<_>>())).collect();
+    let columns: Vec<ArrayRef> =
+        keys.iter().map(|key| column(&objects.iter().map(|object| object.and_then(|object| object.get(*key))).collect::<Vec<_>>())).collect();
     let fields: Fields = keys.iter().zip(&columns).map(|(key, column)| Field::new(*key, column.data_type().clone(), true)).collect();
     StructArray::try_new(fields, columns, Some(NullBuffer::from_iter(objects.iter().map(Option::is_some)))).expect("columns of one length")
 }
@@ -142,7 +143,14 @@ fn timestamps_maps_and_json_in_text_are_read_as_what_they_hold() {
     let times: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![1777885200000, 1777885200500]).with_timezone("UTC"));
     let text: ArrayRef = Arc::new(arrow::array::StringArray::from(vec![r#"{"token_scopes":"things.write"}"#, "{no json"]));
     let with = |unmapped: ArrayRef| {
-        let columns = base.schema().fields().iter().zip(base.columns()).filter(|(field, _)| field.name() != "time").map(|(f, c)| (f.name().clone(), c.clone())).collect::<Vec<_>>();
+        let columns = base
+            .schema()
+            .fields()
+            .iter()
+            .zip(base.columns())
+            .filter(|(field, _)| field.name() != "time")
+            .map(|(f, c)| (f.name().clone(), c.clone()))
+            .collect::<Vec<_>>();
         let columns = columns.into_iter().chain([("time".to_string(), times.clone()), ("unmapped".to_string(), unmapped)]);
         let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.map(|(name, column)| (Field::new(name, column.data_type().clone(), true), column)).unzip();
         written(&RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("a batch"), Compression::SNAPPY)

@@ -358,7 +358,8 @@ pub fn parse_memory(text: &str) -> Result<usize, String> {
         "GiB" => 1 << 30,
         _ => return Err(format!("`{text}` is no size; write 640MB or 2GiB")),
     };
-    let bytes = text[..digits].parse::<usize>().ok().and_then(|count| count.checked_mul(unit)).ok_or_else(|| format!("`{text}` is no size; write 640MB or 2GiB"))?;
+    let bytes =
+        text[..digits].parse::<usize>().ok().and_then(|count| count.checked_mul(unit)).ok_or_else(|| format!("`{text}` is no size; write 640MB or 2GiB"))?;
     if bytes < SMALLEST { Err(format!("`{text}` is too little; at least 256MB")) } else { Ok(bytes) }
 }
 

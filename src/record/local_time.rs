@@ -112,8 +112,7 @@ impl<'a> Rest<'a> {
     }
 
     fn month(&mut self) -> Option<i64> {
-        const MONTHS: [&str; 12] =
-            ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+        const MONTHS: [&str; 12] = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
         let word = self.word().to_lowercase();
         let month = MONTHS.iter().position(|month| word.len() >= 3 && month.starts_with(&word))?;
         let _ = self.eat(".");
@@ -249,10 +248,37 @@ impl<'a> Rest<'a> {
 /// `IST`, `BST`, `AST` and `SST` mean several.
 pub fn fixed_zone(text: &str) -> Option<i64> {
     const NAMES: [(&str, i64); 31] = [
-        ("Z", 0), ("UT", 0), ("UTC", 0), ("GMT", 0), ("WET", 0), ("WEST", 60), ("CET", 60), ("CEST", 120), ("EET", 120), ("EEST", 180),
-        ("MSK", 180), ("PKT", 300), ("ICT", 420), ("WIB", 420), ("SGT", 480), ("HKT", 480), ("AWST", 480), ("JST", 540), ("KST", 540), ("ACST", 570),
-        ("AEST", 600), ("ACDT", 630), ("AEDT", 660), ("NZST", 720), ("NZDT", 780), ("EST", -300), ("EDT", -240), ("CDT", -300), ("MST", -420),
-        ("PST", -480), ("PDT", -420),
+        ("Z", 0),
+        ("UT", 0),
+        ("UTC", 0),
+        ("GMT", 0),
+        ("WET", 0),
+        ("WEST", 60),
+        ("CET", 60),
+        ("CEST", 120),
+        ("EET", 120),
+        ("EEST", 180),
+        ("MSK", 180),
+        ("PKT", 300),
+        ("ICT", 420),
+        ("WIB", 420),
+        ("SGT", 480),
+        ("HKT", 480),
+        ("AWST", 480),
+        ("JST", 540),
+        ("KST", 540),
+        ("ACST", 570),
+        ("AEST", 600),
+        ("ACDT", 630),
+        ("AEDT", 660),
+        ("NZST", 720),
+        ("NZDT", 780),
+        ("EST", -300),
+        ("EDT", -240),
+        ("CDT", -300),
+        ("MST", -420),
+        ("PST", -480),
+        ("PDT", -420),
     ];
     if let Some((_, minutes)) = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
         return Some(minutes * 60);
@@ -337,9 +363,26 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for text in [
-            "", "Aug", "Aug 2", "Fri", "2024", "2 Foo 2024 08:45", "30/Feb/2024 08:45", "Aug 2, 2024, 13:00 PM", "Aug 2, 2024, 0:10 AM", "Aug 2, 2024, 8:45 XYZ",
-            "2024-08-02 08:45:00 CST", "2024-08-02 08:45:00 IST", "2024-08-02 08:45:00 Cuba", "2024-08-02 08:45:00 +1:00", "02/Aug/124 8:45", "02.08.2024 8:45:00.",
-            "2024-08-02 8", "\u{202f}", "2024-08-02 08:45:00 AM PM", "Aug 2, 2024, 8:45:é0",
+            "",
+            "Aug",
+            "Aug 2",
+            "Fri",
+            "2024",
+            "2 Foo 2024 08:45",
+            "30/Feb/2024 08:45",
+            "Aug 2, 2024, 13:00 PM",
+            "Aug 2, 2024, 0:10 AM",
+            "Aug 2, 2024, 8:45 XYZ",
+            "2024-08-02 08:45:00 CST",
+            "2024-08-02 08:45:00 IST",
+            "2024-08-02 08:45:00 Cuba",
+            "2024-08-02 08:45:00 +1:00",
+            "02/Aug/124 8:45",
+            "02.08.2024 8:45:00.",
+            "2024-08-02 8",
+            "\u{202f}",
+            "2024-08-02 08:45:00 AM PM",
+            "Aug 2, 2024, 8:45:é0",
         ] {
             assert_eq!(parse_written(text, local(Tz::UTC, None)), None, "{text}");
         }

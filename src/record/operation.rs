@@ -61,7 +61,10 @@ struct Template {
 enum Segment {
     Literal(String),
     /// `{id}`, or with text around it: `{id}.json`.
-    Parameter { before: String, after: String },
+    Parameter {
+        before: String,
+        after: String,
+    },
 }
 
 impl OperationTable {

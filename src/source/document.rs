@@ -208,7 +208,8 @@ mod tests {
     fn lists_inside_items_make_rows_of_pairs() {
         let text = "[[entry]]\nframe='grants'\neach=[{name='c',of='clients'},{name='s',of='c.scopes'}]\ncolumns.identity='c.id'\ncolumns.scope='s'\nwhen={path='c.on',is=['true']}\n\
                     [[entry]]\nframe='grants'\neach=[{name='r',of='deep.roles'}]\ncolumns.identity='r.key'\ncolumns.scope='r.value.name'";
-        let document = br#"{"clients":[{"id":"a","on":true,"scopes":["x","y"]},{"id":"b","scopes":["z"]},{"id":"c","on":true}],"deep":{"roles":{"k":{"name":"n"}}}}"#;
+        let document =
+            br#"{"clients":[{"id":"a","on":true,"scopes":["x","y"]},{"id":"b","scopes":["z"]},{"id":"c","on":true}],"deep":{"roles":{"k":{"name":"n"}}}}"#;
         let around = Surroundings { digester: &Digester::new(None), zone: Tz::UTC };
         let records = plan(text).unwrap().records(document, around);
         let rows: Vec<String> = records.iter().map(|found| format!("{}:{:?}", found.record.number, found.record.values)).collect();

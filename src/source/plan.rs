@@ -177,7 +177,11 @@ fn steps_of(path: &str) -> Result<(Vec<String>, Vec<Step>), String> {
         if key.is_empty() {
             return Err(format!("empty key in path `{path}`"));
         }
-        if steps.is_empty() { keys.push(key.to_string()) } else { steps.push(Step::Key(key.to_string())) }
+        if steps.is_empty() {
+            keys.push(key.to_string())
+        } else {
+            steps.push(Step::Key(key.to_string()))
+        }
         if let Some(text) = bracket {
             steps.push(bracket_step(text).ok_or_else(|| format!("unknown step `[{text}]` in path `{path}`"))?);
         }
@@ -277,7 +281,20 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(fields: Fields<'a>, digester: &'a Digester, aliases: &'a Aliases, zone: Tz) -> Self {
-        Context { fields, digester, aliases, operations: None, zone, year: None, order: None, prefix_time: None, element: None, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
+        Context {
+            fields,
+            digester,
+            aliases,
+            operations: None,
+            zone,
+            year: None,
+            order: None,
+            prefix_time: None,
+            element: None,
+            token: TokenFacts::default(),
+            status: 0,
+            trees: RefCell::default(),
+        }
     }
 
     /// What the source leaves unsaid in its instants.

@@ -368,9 +368,7 @@ impl Shared<'_> {
             return None;
         };
         let joined = match (&mut open.joiner, self.pack_of(index), &self.inputs[index]) {
-            (Some(joiner), Some(pack), Some(input)) => {
-                pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &input.layout.prefixes, &mut chunk))
-            }
+            (Some(joiner), Some(pack), Some(input)) => pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &input.layout.prefixes, &mut chunk)),
             _ => None,
         };
         Some(Work { file: index, chunk, joined })
