@@ -156,7 +156,9 @@ fn settle_events(evidence: &mut Evidence, settings: &FrameSettings, duplicates: 
     for i in order {
         let event = &evidence.events[i];
         let source = evidence.files[event.file as usize].pack;
-        let is_new = event.row.event_id.as_ref().is_none_or(|id| seen.insert((source, id.clone(), event.row.event_us, event.row.ordinal)));
+        // Some sources give one id to several events of one instant: those are no replays.
+        let key = |id: &String| (source, id.clone(), event.row.event_us, event.row.event_type.clone(), event.row.ordinal);
+        let is_new = event.row.event_id.as_ref().is_none_or(|id| seen.insert(key(id)));
         keep[i] = is_new;
         match (is_new, event.row.ordinal) {
             (false, 0) => replayed.push(((event.file, event.record), day_of(event.row.event_us))),

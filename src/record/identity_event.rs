@@ -70,6 +70,8 @@ pub struct IdentityEventRow {
 #[derive(Debug, Clone)]
 pub struct IdentityEventPlan {
     each: Option<Place>,
+    /// `each` ends in `[*]`: a record without that list gives one row.
+    each_of_list: bool,
     keep: Option<Condition>,
     provider: String,
     event_time: Candidates,
@@ -140,7 +142,8 @@ impl IdentityEventPlan {
         });
         let rules = rules.collect::<Result<_, String>>()?;
         Ok(IdentityEventPlan {
-            each: map.each.as_ref().map(|path| compiler.place(path)).transpose()?,
+            each: map.each.as_ref().map(|path| compiler.place(path.strip_suffix("[*]").unwrap_or(path))).transpose()?,
+            each_of_list: map.each.as_ref().is_some_and(|path| path.ends_with("[*]")),
             keep: compiler.optional(&map.keep)?,
             provider: map.provider.clone().unwrap_or_else(|| pack_id.to_string()),
             event_time: compiler.candidates(&map.event_time)?,
@@ -157,7 +160,8 @@ impl IdentityEventPlan {
 
     /// Reads one record: its rows, none if it is of no interest. The error is a reject reason of the whole record.
     pub fn rows<'a>(&'a self, context: &mut Context<'a>) -> Result<Vec<IdentityEventRow>, &'static str> {
-        let Some(each) = &self.each else {
+        let each = self.each.as_ref().filter(|each| !self.each_of_list || context.is_list(each));
+        let Some(each) = each else {
             return if self.wants(context) { Ok(vec![self.row(context, 0)?]) } else { Ok(Vec::new()) };
         };
         let mut rows = Vec::new();

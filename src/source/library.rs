@@ -10,6 +10,7 @@ use crate::source::pack::{DecoderKind, Detect, PackFile, parse_changed_pack, par
 use crate::source::plan::Compiler;
 use chrono_tz::Tz;
 use include_dir::{Dir, include_dir};
+use rayon::prelude::*;
 use regex::Regex;
 use std::collections::BTreeMap;
 
@@ -108,11 +109,9 @@ impl Library {
 
     /// As `new`, with the user's settings for some packs, by id.
     pub fn with_changes(user_packs: &[(String, String)], changes: &BTreeMap<String, toml::Table>) -> Result<Library, String> {
-        let mut packs: BTreeMap<String, Pack> = BTreeMap::new();
-        for file in embedded_files() {
-            let pack = Pack::compile(file.1, &file.0)?;
-            packs.insert(pack.file.id.clone(), pack);
-        }
+        // Side by side: a third of a small run's time is the compilation of patterns.
+        let embedded: Vec<Pack> = embedded_files().par_iter().map(|(name, text)| Pack::compile(text, name)).collect::<Result<_, _>>()?;
+        let mut packs: BTreeMap<String, Pack> = embedded.into_iter().map(|pack| (pack.file.id.clone(), pack)).collect();
         for (name, text) in user_packs {
             let pack = Pack::compile(text, name)?;
             packs.insert(pack.file.id.clone(), pack);

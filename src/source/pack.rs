@@ -339,7 +339,8 @@ pub struct VerdictRule {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityEventMap {
-    /// The list or object whose elements each give a row; without it the record gives one.
+    /// The list or object whose elements each give a row; without it the record gives one. `list[*]`: a record without such a
+    /// list gives one row as well, in which nothing is at `@each`.
     pub each: Option<String>,
     pub keep: Option<ConditionFile>,
     pub provider: Option<String>,

@@ -302,6 +302,21 @@ impl<'a> Context<'a> {
         Local { zone: self.zone, order: self.order, year: self.year }
     }
 
+    /// True where a list stands at a place.
+    pub fn is_list(&self, place: &Place) -> bool {
+        let mut found = false;
+        let mut look = |value: LazyValue<'a>| {
+            found = value.is_list();
+            true
+        };
+        match place {
+            Place::Slot(slot) => self.fields.lazy(*slot).map(&mut look),
+            Place::Inside(slot, steps) => self.fields.lazy(*slot).map(|value| step_into(value, steps, &mut look)),
+            _ => None,
+        };
+        found
+    }
+
     /// The elements of the list or the members of the object at a place, in order.
     pub fn elements(&self, place: &'a Place) -> Vec<Element<'a>> {
         let mut elements = Vec::new();
