@@ -77,6 +77,11 @@ impl<'a> LazyValue<'a> {
         (!is_absent(&text)).then_some(text)
     }
 
+    /// The value as a tree.
+    pub fn tree(self) -> Option<serde_json::Value> {
+        serde_json::from_str(self.0).ok()
+    }
+
     /// A list's scalars as texts, or the scalar itself.
     pub fn texts(self) -> Vec<Cow<'a, str>> {
         if self.is_list() { self.items().filter_map(LazyValue::text).collect() } else { self.text().into_iter().collect() }

@@ -124,8 +124,8 @@ fn detect_enveloped_values(choice: Choice<'_>, head: &[u8], depth: usize) -> Opt
     if !matches!(head.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[')) {
         return None;
     }
-    [&[][..], &CARRIER_WRAPPERS[..]].into_iter().find_map(|wrappers| {
-        let wrappers: Vec<String> = wrappers.iter().map(|path| path.to_string()).collect();
+    std::iter::once(None).chain(CARRIER_WRAPPERS.into_iter().map(Some)).find_map(|wrapper| {
+        let wrappers: Vec<String> = wrapper.into_iter().map(str::to_string).collect();
         let texts = value_texts(head, &wrappers);
         let records: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
         Prefix::envelopes()
@@ -220,13 +220,15 @@ fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
         return settle(choice, &best, whole_framing);
     }
     let all: BTreeSet<String> = lists.keys().flat_map(|paths| paths.iter().cloned()).chain(CARRIER_WRAPPERS.map(String::from)).collect();
-    let wrappers: Vec<String> = all.into_iter().collect();
-    let listed = value_records(head, &wrappers);
-    let best = best_packs(choice, DecoderKind::Json, |pack| best_of(&listed, pack));
-    if !best.is_empty() {
-        return settle(choice, &best, |_| Framing::Values { wrappers: wrappers.clone() });
+    for wrapper in all {
+        let listed = value_records(head, std::slice::from_ref(&wrapper));
+        let best = best_packs(choice, DecoderKind::Json, |pack| best_of(&listed, pack));
+        if !best.is_empty() {
+            return settle(choice, &best, |_| Framing::Values { wrappers: vec![wrapper.clone()] });
+        }
     }
-    match listed.first().or(whole.first()) {
+    let listed = lists.values().find_map(|records| records.iter().find(|record| !whole.contains(record)));
+    match listed.or(whole.first()) {
         Some(record) => Detected::Unknown(closest(choice.library, record)),
         None => Detected::Unknown("no whole JSON record in its first bytes".into()),
     }
@@ -307,7 +309,7 @@ fn score_one(pack: &Pack, record: &Value) -> Option<i64> {
 }
 
 /// The value at a dotted path, keys nested or flat with dots.
-fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+pub(super) fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     if let Some(found) = value.get(path) {
         return Some(found);
     }
@@ -490,7 +492,7 @@ mod tests {
         );
         assert_eq!(id_of("Identity,Owner\na,b\n"), "inventory_identities lines");
         assert_eq!(id_of("api,owner\n"), "inventory_apis lines");
-        assert_eq!(id_of("\"EVENT_TYPE\",\"TIMESTAMP\",\"REQUEST_ID\"\n\"API\",\"20260501000000.000\",\"r\"\n"), "salesforce lines");
+        assert_eq!(id_of("\"USER_NAME\",\"IS_SUCCESS\",\"EVENT_TIMESTAMP\"\n\"ANN\",\"YES\",\"2026-05-01\"\n"), "snowflake lines");
         assert_eq!(id_of("identity,scope,api\n"), "inventory_grants lines");
         assert_eq!(id_of("# register\n[[exception]]\nid = \"x\"\n"), "exceptions lines");
         assert_eq!(id_of(" \n"), "Empty");

@@ -17,3 +17,4 @@ pub mod pack;
 pub mod plan;
 pub mod prefix;
 pub mod read;
+pub mod trace;

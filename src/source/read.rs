@@ -232,7 +232,7 @@ fn detect_parquet(path: &Path, library: &Library, only: Option<usize>) -> std::i
 }
 
 /// The first bytes of a source, and whether they are all of it. A broken archive gives what could be read.
-fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
+pub(super) fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
     let mut head = Vec::new();
     match reader.take(HEAD_BYTES as u64).read_to_end(&mut head) {
         Err(error) if head.is_empty() => Err(error),
@@ -408,7 +408,7 @@ impl Shared<'_> {
 }
 
 /// A chunk reader over a source whose byte order mark, if any, is passed over.
-fn start(mut reader: Box<dyn Read + Send>, framing: crate::source::chunk::Framing) -> std::io::Result<ChunkReader> {
+pub(super) fn start(mut reader: Box<dyn Read + Send>, framing: crate::source::chunk::Framing) -> std::io::Result<ChunkReader> {
     let mut head = Vec::new();
     reader.by_ref().take(3).read_to_end(&mut head)?;
     Ok(ChunkReader::new(reader, framing, head))

@@ -3,7 +3,7 @@
 
 use crate::cli::args::{CheckArgs, Global};
 use crate::cli::commands::run::Plan;
-use crate::cli::commands::{print, run};
+use crate::cli::commands::{library_of, print, run};
 use crate::cli::{CommandResult, Gate};
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, Frames, build_frames};
@@ -113,7 +113,7 @@ fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(
         format!("{place}; {}, period: {period}, output below {}", counted(plan.paths.len() as i64, "path", "paths"), plan.out.display()),
     );
     can_write(&plan.out)?;
-    let library = Library::with_changes(&plan.config.packs, &plan.config.pack_changes).map_err(|error| Failure::new("A003", error))?;
+    let library = library_of(&plan.config)?;
     if let Some(id) = plan.config.sources.keys().find(|id| library.find(id).is_none()) {
         return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).hint("`credlens list packs` shows them"));
     }
