@@ -239,3 +239,12 @@ fn check_looks_at_the_first_rows_of_parquet_and_at_whole_documents() {
     assert!(finished.stdout.contains("1 ocsf") && finished.stdout.contains("1 openapi"), "{}{}", finished.stdout, finished.stderr);
     assert!(!finished.stdout.contains("damaged") && !finished.stdout.contains("left out") && !finished.stdout.contains("truncated"), "{}", finished.stdout);
 }
+
+#[test]
+fn inspect_tells_the_native_field_behind_a_column_of_parquet() {
+    let sources = Sources::new().file("in/a.parquet", parquet_of(&[call(json!("1777885200000")), call(json!("1777885201000"))], Compression::SNAPPY));
+    let finished = sources.run(&["inspect", "in/a.parquet", "--records", "1"]);
+    let line = |column: &str| finished.stdout.lines().find(|line| line.trim_start().starts_with(column)).unwrap_or_default().to_string();
+    assert!(finished.stdout.contains("ocsf (") && finished.stdout.contains("2 records: 2 rows"), "{}", finished.stdout);
+    assert!(line("api ").contains("things") && line("api ").contains("api.service.name"), "{}", finished.stdout);
+}
