@@ -186,7 +186,7 @@ fn peel_jws(line: &[u8]) -> Option<Peeled<'_>> {
     let (_, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
     let is_signature = signature.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     let record = URL_SAFE_NO_PAD.decode(claims).ok()?;
-    (parts.next().is_none() && is_signature && record.first() == Some(&b'{')).then(|| Peeled { record: Cow::Owned(record), time: None })
+    (parts.next().is_none() && is_signature && record.first() == Some(&b'{')).then_some(Peeled { record: Cow::Owned(record), time: None })
 }
 
 /// `<time> stdout|stderr F|P text`.

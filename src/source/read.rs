@@ -176,14 +176,14 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
 }
 
 /// How a file whose format is known is read.
-struct Input {
-    layout: Layout,
+pub(super) struct Input {
+    pub layout: Layout,
     /// Rows of Parquet, read as JSON.
-    is_parquet: bool,
+    pub is_parquet: bool,
 }
 
 /// Finds out what a file is, from its first bytes.
-fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Input>) {
+pub(super) fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Input>) {
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut file = SourceFile { path: path.to_path_buf(), pack: None, state: FileState::Read, bytes };
     let head = open::open(path, &Arc::default()).and_then(|source| read_head(source.reader));
@@ -244,7 +244,7 @@ pub(super) fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8
 }
 
 /// Rows of a Parquet file that detection looks at.
-const PARQUET_HEAD_ROWS: usize = 20;
+pub(super) const PARQUET_HEAD_ROWS: usize = 20;
 
 struct Shared<'a> {
     library: &'a Library,
@@ -269,13 +269,13 @@ struct ActiveFile {
 }
 
 /// Where chunks of a file come from.
-enum Chunks {
+pub(super) enum Chunks {
     Bytes(Box<ChunkReader>),
     Rows(Box<ParquetRows>),
 }
 
 impl Chunks {
-    fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>) -> std::io::Result<Self> {
+    pub fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>) -> std::io::Result<Self> {
         if input.is_parquet {
             let wanted = match &pack.decoder {
                 Decoder::Json(plan) => Some(WantedRoots { names: plan.roots() }),
@@ -288,7 +288,7 @@ impl Chunks {
     }
 
     /// The next chunk, in a used buffer; after an error what had been read before it.
-    fn next(&mut self, spare: &mut Vec<u8>, bytes_read: &AtomicU64) -> (Option<Chunk>, Option<std::io::Error>) {
+    pub fn next(&mut self, spare: &mut Vec<u8>, bytes_read: &AtomicU64) -> (Option<Chunk>, Option<std::io::Error>) {
         match self {
             Chunks::Bytes(reader) => {
                 reader.recycle(std::mem::take(spare));

@@ -3,21 +3,23 @@
 
 use crate::record::field::is_absent;
 use crate::record::inventory::Aliases;
-use crate::source::chunk::{Chunk, ChunkReader, Framing};
+use crate::source::chunk::{Chunk, Framing};
 use crate::source::decode::RecordReader;
 use crate::source::decode::csv;
-use crate::source::detect::{Detected, Layout, detect, head_lines};
+use crate::source::decode::parquet::{self, ParquetRows};
+use crate::source::detect::{Layout, head_lines};
 use crate::source::library::{Library, Pack};
 use crate::source::open;
 use crate::source::pack::DecoderKind;
 use crate::source::plan::Context;
 use crate::source::prefix::{Peeler, Prefix};
-use crate::source::read::{ReadSettings, read_head, start};
+use crate::source::read::{Chunks, Input, PARQUET_HEAD_ROWS, ReadSettings, detect_file, read_head, start};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Records whose fields are compared with what the pack looks at.
 const FIELD_RECORDS: u64 = 1_000;
@@ -41,12 +43,14 @@ pub struct Trace {
 /// Traces a file as its pack reads it. `wanted`: the records whose columns are to be explained.
 pub fn trace(path: &Path, pack_index: usize, library: &Library, settings: &ReadSettings, wanted: &BTreeSet<u64>) -> io::Result<Trace> {
     let pack = &library.packs[pack_index];
-    let (head, is_whole) = read_head(open::open(path, &Arc::default())?.reader)?;
-    let Detected::Pack { layout, .. } = detect(library, Some(pack_index), &head, is_whole) else { return Ok(Trace::default()) };
-    let mut tracer = Tracer { pack, layout: &layout, settings, wanted, trace: Trace::default(), peeler: Peeler::default(), header: Vec::new() };
-    let mut chunks = start(open::open(path, &Arc::default())?.reader, layout.framing.clone())?;
+    let (_, Some(input)) = detect_file(path, library, settings) else { return Ok(Trace::default()) };
+    let (head, mut chunks) = match input.is_parquet {
+        true => (parquet::head_lines(path, PARQUET_HEAD_ROWS)?, Chunks::Rows(Box::new(ParquetRows::open(path, None)?))),
+        false => (read_head(open::open(path, &Arc::default())?.reader)?.0, Chunks::open(path, &input, pack, &Arc::default())?),
+    };
+    let mut tracer = Tracer { pack, layout: &input.layout, settings, wanted, trace: Trace::default(), peeler: Peeler::default(), header: Vec::new() };
     tracer.read(&mut chunks);
-    tracer.trace.why = why(pack, &layout, &head, &tracer.header);
+    tracer.trace.why = why(pack, &input, &head, &tracer.header);
     Ok(tracer.trace)
 }
 
@@ -62,11 +66,12 @@ struct Tracer<'a> {
 }
 
 impl Tracer<'_> {
-    fn read(&mut self, chunks: &mut ChunkReader) {
+    fn read(&mut self, chunks: &mut Chunks) {
         let mut reader = RecordReader::new(&self.pack.decoder);
         let last = self.wanted.iter().next_back().copied().unwrap_or(0);
         let fields = KnownFields::new(self.pack);
-        while let Ok(Some(chunk)) = chunks.next_chunk() {
+        let (mut spare, bytes_read) = (Vec::new(), AtomicU64::new(0));
+        while let (Some(chunk), _) = chunks.next(&mut spare, &bytes_read) {
             reader.start_chunk(&self.pack.decoder, chunk.header.as_deref());
             self.note_header(&chunk);
             let mut places = Vec::new();
@@ -172,7 +177,7 @@ impl KnownFields {
     /// Counts the fields of a record that have a value and are not looked at.
     fn unread(&self, text: &str, header: &[String], unread: &mut BTreeMap<String, u64>) {
         let mut names = BTreeSet::new();
-        if self.is_json {
+        if self.is_json && header.is_empty() {
             if let Ok(value) = serde_json::from_str::<Value>(text) {
                 self.leaves(&value, String::new(), &mut names);
             }
@@ -254,7 +259,8 @@ fn text_columns(pack: &Pack) -> Vec<String> {
 }
 
 /// The requirements that the file meets.
-fn why(pack: &Pack, layout: &Layout, head: &[u8], header: &[String]) -> Vec<String> {
+fn why(pack: &Pack, input: &Input, head: &[u8], header: &[String]) -> Vec<String> {
+    let layout = &input.layout;
     let detect = &pack.file.detect;
     let list = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let place = if pack.file.decoder == DecoderKind::Json { "records have" } else { "columns" };
@@ -287,7 +293,7 @@ fn why(pack: &Pack, layout: &Layout, head: &[u8], header: &[String]) -> Vec<Stri
     if why.is_empty() || pack.file.decoder.is_text() {
         why.push(format!("its lines are read by the {} decoder of the pack", format!("{:?}", pack.file.decoder).to_lowercase()));
     }
-    why.push(set_in(layout));
+    why.push(if input.is_parquet { "rows of Parquet, read as JSON".to_string() } else { set_in(layout) });
     why
 }
 

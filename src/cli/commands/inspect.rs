@@ -102,7 +102,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
 
 /// The record that each row came from.
 fn records_of(table: &Table) -> Vec<u64> {
-    table.column("record").map(Column::ints).unwrap_or_default().into_iter().map(|record| record.unwrap_or(0) as u64).collect()
+    table.column("record").map(Column::ints).unwrap_or_default().iter().map(|record| record.unwrap_or(0) as u64).collect()
 }
 
 /// Native fields that no column takes, the most frequent first.
