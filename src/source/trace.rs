@@ -341,7 +341,7 @@ mod tests {
         let pack = "id='x'\ntitle='X'\nkind='idp'\nunwrap=['detail']\n[detect]\nrequired=['k']\n[identity_event]\neach='list'\nevent_time='t'\nevent_type='@each.name'\nactor={path='who.id',when={path='who.type',is=['a']}}\ndefaults.scopes='target[type=s].scopes'";
         let record = r#"{"k":1,"t":"x","who":{"id":1,"Type":"a","extra":"x"},"list":[{"name":"n","value":2}],"target":[{"type":"s","scopes":["a"],"z":1}],"gone":null,"dash":"-","detail":{"t":1,"u":{"v":1}}}"#;
         assert_eq!(unread(pack, record), ["detail.u.v", "list[*].value", "target[*].type", "target[*].z", "who.extra"]);
-        let object = "id='x'\ntitle='X'\nkind='idp'\n[detect]\n[identity_event]\neach='events'\nevent_time='t'\nevent_type='@member'\nactor='@each.by'";
+        let object = "id='x'\ntitle='X'\nkind='idp'\n[detect]\nrequired=['t']\n[identity_event]\neach='events'\nevent_time='t'\nevent_type='@member'\nactor='@each.by'";
         assert_eq!(unread(object, r#"{"t":1,"events":{"https://a.b/c":{"by":"x","why":"y"}}}"#), ["events[*].why"]);
     }
 
