@@ -212,15 +212,16 @@ fn copy_head(file: &Path, copy: &Path, measured: &mut usize) -> std::io::Result<
     let source = open::open(file, &count)?;
     let is_packed = source.compression != open::Compression::None;
     let mut reader = BufReader::new(source.reader);
-    if reader.fill_buf()?.starts_with(parquet::MAGIC) {
+    let mut bytes = Vec::new();
+    reader.by_ref().take(parquet::MAGIC.len() as u64).read_to_end(&mut bytes)?;
+    if bytes == parquet::MAGIC {
         if let Some(folder) = copy.parent() {
             std::fs::create_dir_all(folder)?;
         }
         let head = parquet::copy_head(file, copy, HEAD_ROWS)?;
         return Ok(Head { is_cut: head.is_cut, packed: head.bytes });
     }
-    let mut bytes = Vec::new();
-    reader.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes)?;
+    reader.by_ref().take(HEAD_BYTES - bytes.len() as u64).read_to_end(&mut bytes)?;
     reader.by_ref().take(LINE_BYTES).read_until(b'\n', &mut bytes)?;
     let is_cut = !reader.fill_buf()?.is_empty();
     if let Some(folder) = copy.parent() {
