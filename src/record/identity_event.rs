@@ -160,8 +160,7 @@ impl IdentityEventPlan {
 
     /// Reads one record: its rows, none if it is of no interest. The error is a reject reason of the whole record.
     pub fn rows<'a>(&'a self, context: &mut Context<'a>) -> Result<Vec<IdentityEventRow>, &'static str> {
-        let each = self.each.as_ref().filter(|each| !self.each_of_list || context.is_list(each));
-        let Some(each) = each else {
+        let Some(each) = self.each(context) else {
             return if self.wants(context) { Ok(vec![self.row(context, 0)?]) } else { Ok(Vec::new()) };
         };
         let mut rows = Vec::new();
@@ -173,6 +172,11 @@ impl IdentityEventPlan {
         }
         context.element = None;
         Ok(rows)
+    }
+
+    /// Where the elements stand that each give a row, if the record is read so.
+    fn each<'a>(&'a self, context: &Context<'a>) -> Option<&'a Place> {
+        self.each.as_ref().filter(|each| !self.each_of_list || context.is_list(each))
     }
 
     fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
@@ -220,7 +224,7 @@ impl IdentityEventPlan {
 
     /// The native field behind each column that has one, for each row that `rows` gives.
     pub fn origins<'a>(&'a self, context: &mut Context<'a>) -> Vec<Vec<(&'static str, String)>> {
-        let Some(each) = &self.each else { return if self.wants(context) { vec![self.origins_of_row(context)] } else { Vec::new() } };
+        let Some(each) = self.each(context) else { return if self.wants(context) { vec![self.origins_of_row(context)] } else { Vec::new() } };
         let mut rows = Vec::new();
         for element in context.elements(each) {
             context.element = Some(element);

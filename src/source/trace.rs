@@ -154,7 +154,8 @@ struct KnownFields {
 impl KnownFields {
     fn new(pack: &Pack) -> Self {
         let file = &pack.file;
-        let each = file.identity_event.as_ref().and_then(|map| map.each.clone());
+        let each = file.identity_event.as_ref().and_then(|map| map.each.as_ref());
+        let each = each.map(|path| path.strip_suffix("[*]").unwrap_or(path).to_string());
         let detect = &file.detect;
         let required = detect.required.iter().chain(detect.any_of.iter().flatten()).chain(detect.matches.keys());
         let spelled = |path: &String| match (path.strip_prefix("@each"), &each) {
@@ -341,7 +342,7 @@ mod tests {
         let pack = "id='x'\ntitle='X'\nkind='idp'\nunwrap=['detail']\n[detect]\nrequired=['k']\n[identity_event]\neach='list'\nevent_time='t'\nevent_type='@each.name'\nactor={path='who.id',when={path='who.type',is=['a']}}\ndefaults.scopes='target[type=s].scopes'";
         let record = r#"{"k":1,"t":"x","who":{"id":1,"Type":"a","extra":"x"},"list":[{"name":"n","value":2}],"target":[{"type":"s","scopes":["a"],"z":1}],"gone":null,"dash":"-","detail":{"t":1,"u":{"v":1}}}"#;
         assert_eq!(unread(pack, record), ["detail.u.v", "list[*].value", "target[*].type", "target[*].z", "who.extra"]);
-        let object = "id='x'\ntitle='X'\nkind='idp'\n[detect]\nrequired=['t']\n[identity_event]\neach='events'\nevent_time='t'\nevent_type='@member'\nactor='@each.by'";
+        let object = "id='x'\ntitle='X'\nkind='idp'\n[detect]\nrequired=['events']\n[identity_event]\neach='events'\nevent_time='t'\nevent_type='@member'\nactor='@each.by'";
         assert_eq!(unread(object, r#"{"t":1,"events":{"https://a.b/c":{"by":"x","why":"y"}}}"#), ["events[*].why"]);
     }
 
