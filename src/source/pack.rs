@@ -38,7 +38,7 @@ pub struct PackFile {
     pub docs: String,
     #[serde(default)]
     pub decoder: DecoderKind,
-    /// Keys of a top-level object whose list holds the records.
+    /// Keys of a top-level object whose list holds the records; a path that ends in `*` is an object whose values are records.
     #[serde(default)]
     pub wrappers: Vec<String>,
     /// Keys inside each record whose object is the real record (event bus envelopes).

@@ -178,7 +178,7 @@ impl KnownFields {
     /// Counts the fields of a record that have a value and are not looked at.
     fn unread(&self, text: &str, header: &[String], unread: &mut BTreeMap<String, u64>) {
         let mut names = BTreeSet::new();
-        if self.is_json {
+        if self.is_json && header.is_empty() {
             if let Ok(value) = serde_json::from_str::<Value>(text) {
                 self.leaves(&value, String::new(), &mut names);
             }

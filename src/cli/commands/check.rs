@@ -11,9 +11,12 @@ use crate::frame::small::{Calendar, small_frames};
 use crate::metric::catalog::{Catalog, Role};
 use crate::metric::engine::{is_output, run_catalog};
 use crate::record::token::Digester;
+use crate::source::decode::parquet;
+use crate::source::detect::{Detected, detect};
 use crate::source::discover::{Discovery, discover};
 use crate::source::library::Library;
 use crate::source::open;
+use crate::source::pack::PackKind;
 use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
 use crate::units::{Count, Share, counted};
 use std::collections::BTreeMap;
@@ -24,6 +27,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes looked at of each file, decompressed.
 const HEAD_BYTES: u64 = 128 * 1024;
+/// Rows of a Parquet file that are looked at.
+const HEAD_ROWS: usize = 500;
 /// Bytes that a line may go on after that.
 const LINE_BYTES: u64 = 4 * 1024 * 1024;
 /// Decompressed bytes by which the ratio of a compressed file is told, and how many files are measured so.
@@ -167,6 +172,12 @@ impl Sample {
             let copy = folder.path().join(format!("heads/{index:09}"));
             // A file that cannot be opened is left to the reader, which says why.
             let head = copy_head(file, &copy, &mut measured).ok();
+            // Half of an inventory says nothing, and none is large.
+            if head.is_some_and(|head| head.is_cut && is_inventory(&copy, library, pack)) {
+                copies.push(file.clone());
+                heads.push(Head::default());
+                continue;
+            }
             copies.push(if head.is_some() { copy } else { file.clone() });
             heads.push(head.unwrap_or_default());
         }
@@ -189,14 +200,28 @@ impl Sample {
     }
 }
 
-/// Copies a file's first lines, decompressed.
+/// True if the head of a file is that of an inventory.
+fn is_inventory(copy: &Path, library: &Library, pack: Option<usize>) -> bool {
+    let head = std::fs::read(copy).unwrap_or_default();
+    matches!(detect(library, pack, &head, false), Detected::Pack { pack, .. } if library.packs[pack].file.kind == PackKind::Inventory)
+}
+
+/// Copies a file's first lines, decompressed, or the first rows of a Parquet file.
 fn copy_head(file: &Path, copy: &Path, measured: &mut usize) -> std::io::Result<Head> {
     let count = Arc::new(AtomicU64::new(0));
     let source = open::open(file, &count)?;
     let is_packed = source.compression != open::Compression::None;
     let mut reader = BufReader::new(source.reader);
     let mut bytes = Vec::new();
-    reader.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes)?;
+    reader.by_ref().take(parquet::MAGIC.len() as u64).read_to_end(&mut bytes)?;
+    if bytes == parquet::MAGIC {
+        if let Some(folder) = copy.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let head = parquet::copy_head(file, copy, HEAD_ROWS)?;
+        return Ok(Head { is_cut: head.is_cut, packed: head.bytes });
+    }
+    reader.by_ref().take(HEAD_BYTES - bytes.len() as u64).read_to_end(&mut bytes)?;
     reader.by_ref().take(LINE_BYTES).read_until(b'\n', &mut bytes)?;
     let is_cut = !reader.fill_buf()?.is_empty();
     if let Some(folder) = copy.parent() {

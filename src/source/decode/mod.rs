@@ -17,6 +17,7 @@ pub mod yaml;
 
 use crate::record::field::Fields;
 use crate::source::pack::{DecoderKind, PackFile};
+use csv::JsonRows;
 use json::{FieldPlan, JsonReader, KeyRules};
 use text::{TextPlan, TextReader};
 
@@ -50,6 +51,8 @@ impl Decoder {
 /// A decoder with its buffers: one for each worker and pack.
 pub enum RecordReader {
     Json(Box<JsonReader>),
+    /// A JSON format as rows of CSV.
+    Rows(Box<JsonReader>, JsonRows),
     Text(TextReader),
     Whole,
 }
@@ -65,8 +68,17 @@ impl RecordReader {
 
     /// Takes over the header line that is in force where a chunk begins.
     pub fn start_chunk(&mut self, decoder: &Decoder, header: Option<&[u8]>) {
-        if let (RecordReader::Text(reader), Decoder::Text(plan)) = (self, decoder) {
-            reader.start_chunk(plan, header);
+        match (&mut *self, decoder, header) {
+            (RecordReader::Text(reader), Decoder::Text(plan), header) => reader.start_chunk(plan, header),
+            // One worker reads files of both kinds, so that each chunk says which it is.
+            (RecordReader::Rows(_, rows), Decoder::Json(_), Some(header)) => rows.set_header(header),
+            (RecordReader::Json(_), Decoder::Json(plan), Some(header)) => {
+                let mut rows = JsonRows::default();
+                rows.set_header(header);
+                *self = RecordReader::Rows(Box::new(JsonReader::new(plan)), rows);
+            }
+            (RecordReader::Rows(..), Decoder::Json(plan), None) => *self = RecordReader::Json(Box::new(JsonReader::new(plan))),
+            _ => {}
         }
     }
 
@@ -75,6 +87,10 @@ impl RecordReader {
     pub fn read<'a>(&'a mut self, decoder: &Decoder, record: &'a str) -> Result<Option<Fields<'a>>, &'static str> {
         match (self, decoder) {
             (RecordReader::Json(reader), Decoder::Json(plan)) => reader.read(plan, record).map(Some).map_err(|error| error.reason()),
+            (RecordReader::Rows(reader, rows), Decoder::Json(plan)) => {
+                let object = rows.read(record.as_bytes())?;
+                reader.read(plan, object).map(Some).map_err(|error| error.reason())
+            }
             (RecordReader::Text(reader), Decoder::Text(plan)) => reader.read(plan, record),
             _ => Ok(None),
         }
