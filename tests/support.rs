@@ -174,6 +174,8 @@ impl Reading {
             zones: config.zones.clone(),
             pack: pack.map(|id| library.find(id).unwrap_or_else(|| panic!("no pack {id}"))),
             keep_raw: false,
+            limits: config.limits,
+            addresses: config.addresses,
         };
         let paths: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         let mut evidence = read_all(&discover(&paths).files, &library, &settings, &Progress::default());

@@ -2,11 +2,14 @@
 
 use crate::diagnostic::Failure;
 use crate::metric::settings::MeasureSettings;
+use crate::record::address::Addresses;
 use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::TicketSettings;
 use crate::record::scope::{DEFAULT_BROAD, DEFAULT_NOT_BROAD, ScopeGrammar};
 use crate::record::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
+use crate::source::open::Limits;
 use chrono_tz::Tz;
+use regex::Regex;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -31,6 +34,15 @@ struct ConfigFile {
     credential_aliases: HashMap<String, String>,
     sources: BTreeMap<String, Source>,
     privacy: Privacy,
+    limits: LimitsFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsFile {
+    expansion_ratio: Option<u64>,
+    decompressed: Option<String>,
+    inventory: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -112,6 +124,10 @@ impl Source {
 struct Privacy {
     /// A file whose bytes are the HMAC key of every digest.
     hash_key_file: Option<PathBuf>,
+    hide_people: bool,
+    /// What names of people look like, besides mail addresses.
+    people: Vec<String>,
+    addresses: Option<String>,
 }
 
 /// Settings with no choice left open.
@@ -137,6 +153,12 @@ pub struct Config {
     /// By pack id: keys of the pack that the user sets in another way.
     pub pack_changes: BTreeMap<String, toml::Table>,
     pub hash_key: Option<Vec<u8>>,
+    /// Pseudonyms for people.
+    pub hide_people: bool,
+    /// What names of people look like.
+    pub people: Vec<Regex>,
+    pub addresses: Addresses,
+    pub limits: Limits,
 }
 
 /// Share of records that may be rejected before the run's gate fails.
@@ -194,6 +216,12 @@ impl Config {
         let key_file = file.privacy.hash_key_file.as_ref().map(|path| folder.join(path));
         let hash_key = key_file.map(|path| std::fs::read(&path).map_err(|error| Failure::io("A003", path.display().to_string(), error))).transpose()?;
         let max_rejects = file.max_rejects.as_ref().map(plain_text).as_deref().map(parse_share).transpose().map_err(|error| bad("max_rejects", error))?;
+        let people = file.privacy.people.iter().map(|text| Regex::new(text)).collect::<Result<_, _>>().map_err(|error| bad("people", error.to_string()))?;
+        let addresses = match file.privacy.addresses.as_deref() {
+            None => Addresses::default(),
+            Some(text) => Addresses::from_text(text).ok_or_else(|| bad("addresses", format!("`{text}` is none of whole, network, none")))?,
+        };
+        let limits = limits(&file.limits).map_err(|(key, error)| bad(&key, error))?;
         Ok(Config {
             period: file.period,
             as_of: file.as_of.as_ref().map(plain_text),
@@ -210,6 +238,10 @@ impl Config {
             zones,
             pack_changes,
             hash_key,
+            hide_people: file.privacy.hide_people,
+            people,
+            addresses,
+            limits,
             file: path,
             text,
         })
@@ -311,6 +343,33 @@ fn measure_settings(file: &ConfigFile, measure: &mut MeasureSettings) -> Result<
     Ok(())
 }
 
+fn limits(file: &LimitsFile) -> Result<Limits, Wrong> {
+    let defaults = Limits::default();
+    let size = |key: &str, text: &Option<String>, usual: u64| match text {
+        None => Ok(usual),
+        Some(text) => parse_size(text).map_err(|error| (key.to_string(), error)),
+    };
+    Ok(Limits {
+        expansion_ratio: file.expansion_ratio.unwrap_or(defaults.expansion_ratio).max(1),
+        decompressed: size("decompressed", &file.decompressed, defaults.decompressed)?,
+        inventory: size("inventory", &file.inventory, defaults.inventory)?,
+    })
+}
+
+/// `64MB`, `256GB` -> bytes, by powers of a thousand.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no size; write 500kB, 64MB, 256GB or 1TB");
+    let digits = text.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit: u64 = match text.trim()[digits.len()..].trim() {
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return Err(wrong()),
+    };
+    digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
 /// `300s`, `5m`, `24h`, `90d` -> microseconds.
 pub fn parse_duration(text: &str) -> Result<i64, String> {
     let text = text.trim();
@@ -351,6 +410,8 @@ mod tests {
         assert!(parse_duration("90").is_err() && parse_duration("-1d").is_err() && parse_duration("").is_err());
         assert_eq!((parse_share("1%"), parse_share("0.5")), (Ok(0.01), Ok(0.5)));
         assert!(parse_share("120%").is_err());
+        assert_eq!((parse_size("64MB"), parse_size("1 TB")), (Ok(64_000_000), Ok(1_000_000_000_000)));
+        assert!(["64", "MB", "0MB", "-1MB", "64MiB", "99999999999999TB", "é"].iter().all(|text| parse_size(text).is_err()));
     }
 
     #[test]
@@ -396,7 +457,7 @@ mod tests {
     fn the_template_of_init_holds_every_key_with_its_default() {
         let text = uncommented();
         let document: toml::Table = text.parse().unwrap();
-        for table in ["", "thresholds", "scopes", "tickets", "sources.nginx", "privacy"] {
+        for table in ["", "thresholds", "scopes", "tickets", "sources.nginx", "privacy", "limits"] {
             let place = table.split('.').filter(|name| !name.is_empty()).fold(&document, |place, name| place[name].as_table().unwrap());
             let keys = keys_of(table);
             assert!(!keys.is_empty(), "{table}");
@@ -412,6 +473,7 @@ mod tests {
         let defaults = MeasureSettings::default();
         assert_eq!(MeasureSettings { targets: BTreeMap::new(), ..config.measure.clone() }, defaults);
         assert_eq!(config.max_rejects, DEFAULT_MAX_REJECTS);
+        assert_eq!((config.limits, config.addresses, config.hide_people), (Limits::default(), Addresses::default(), false));
         let definitions = crate::metric::catalog::Catalog::new(&[]).unwrap().definitions();
         let targets: BTreeMap<String, f64> = definitions.into_iter().filter_map(|(id, definition)| Some((id, definition.target?))).collect();
         assert_eq!(config.measure.targets, targets);

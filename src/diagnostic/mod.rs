@@ -16,7 +16,7 @@ pub struct Failure {
 }
 
 /// Codes and what they mean.
-pub const CODES: [(&str, &str); 10] = [
+pub const CODES: [(&str, &str); 11] = [
     ("A001", "usage: a flag or value that the command does not take"),
     ("A003", "configuration: credlens.toml has an unknown key, a wrong unit or an impossible value"),
     ("A010", "no input: none of the given paths leads to a file that any pack knows"),
@@ -27,6 +27,7 @@ pub const CODES: [(&str, &str); 10] = [
     ("A040", "unknown file: no pack knows its content; it was left out and the run went on"),
     ("A041", "ambiguous file: several packs know its content equally well; name one with --pack"),
     ("A050", "query: a query of the catalog failed"),
+    ("A060", "internal: a fault of credlens; the message names its place in the source and holds nothing of what was read"),
 ];
 
 impl Failure {

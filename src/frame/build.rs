@@ -132,6 +132,8 @@ pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &Frame
     }
     frames.events = events_table(evidence, &scope_sets, &names, &sources);
     frames.tickets = tickets_table(evidence, &names, &sources);
+    hide_people(evidence, &mut frames.events);
+    hide_people(evidence, &mut frames.tickets);
     write_partitioned(&frames.events, "identity_events", folder, &settings.metadata)?;
     write_partitioned(&frames.tickets, "revocation_tickets", folder, &settings.metadata)?;
     if frames.request_months.is_empty() {
@@ -293,6 +295,28 @@ fn strings<'s>(values: impl Iterator<Item = &'s str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
+/// The strings of a column as they may be written: with pseudonyms for people where names are hidden.
+fn written<'s>(evidence: &Evidence, column: Text, values: impl Iterator<Item = &'s str>) -> ArrayRef {
+    match (&evidence.people, column) {
+        (Some(people), Text::Identity) => Arc::new(StringArray::from_iter_values(values.map(|name| people.name(name)))),
+        (Some(people), Text::Credential) => Arc::new(StringArray::from_iter_values(values.map(|reference| people.reference(reference)))),
+        _ => strings(values),
+    }
+}
+
+/// Pseudonyms for people in a table's columns.
+fn hide_people(evidence: &Evidence, table: &mut Table) {
+    let Some(people) = &evidence.people else { return };
+    for (name, column) in &mut table.columns {
+        let Column::Text(values) = column else { continue };
+        match name.as_str() {
+            "identity" | "identity_seen" | "owner" | "actor" | "assignee" => values.iter_mut().flatten().for_each(|name| *name = people.name(name).into_owned()),
+            "credential" => values.iter_mut().flatten().for_each(|reference| *reference = people.reference(reference).into_owned()),
+            _ => {}
+        }
+    }
+}
+
 /// A column of small numbers over shared strings.
 fn coded(keys: impl Iterator<Item = Option<i32>>, values: &ArrayRef) -> ArrayRef {
     let keys = Int32Array::from_iter(keys);
@@ -339,9 +363,9 @@ impl<'a> RequestBuilder<'a> {
         }
         let packs = evidence.files.iter().map(|file| file.pack).collect();
         let dictionaries = Dictionaries {
-            texts: texts.iter().map(|text| strings(text.all.iter())).collect(),
-            identities: strings(interner(Text::Identity).iter().map(|seen| evidence.aliases.resolve(seen))),
-            credentials: strings(credentials.iter().map(String::as_str)),
+            texts: TEXT_COLUMNS.iter().zip(&texts).map(|(column, text)| written(evidence, *column, text.all.iter())).collect(),
+            identities: written(evidence, Text::Identity, interner(Text::Identity).iter().map(|seen| evidence.aliases.resolve(seen))),
+            credentials: written(evidence, Text::Credential, credentials.iter().map(String::as_str)),
             files: strings(names.iter().map(String::as_str)),
             sources: strings(sources.iter().map(String::as_str)),
             schemes: strings(AuthScheme::ALL.iter().map(|value| value.as_str())),

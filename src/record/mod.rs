@@ -26,11 +26,13 @@ macro_rules! closed_list {
     };
 }
 
+pub mod address;
 pub mod decision;
 pub mod field;
 pub mod identity_event;
 pub mod inventory;
 pub mod lazy;
+pub mod person;
 pub mod proof;
 pub mod request;
 pub mod revocation_ticket;

@@ -4,8 +4,10 @@
 //! that nobody else is reading, so that decompression of one file overlaps with parsing of another.
 
 use crate::frame::requests::RequestStore;
+use crate::record::address::Addresses;
 use crate::record::identity_event::IdentityEventRow;
 use crate::record::inventory::{Aliases, Inventory};
+use crate::record::person::People;
 use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::{TicketRow, TicketSettings};
 use crate::record::time::day_of;
@@ -19,6 +21,7 @@ use crate::source::pack::PackKind;
 use crate::source::plan::Context;
 use crate::source::prefix::Peeler;
 use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -55,6 +58,8 @@ pub enum FileState {
     Tie(Vec<String>),
     /// Opening or reading failed; what was read before that counts.
     Failed(String),
+    /// The same bytes as the file of this number, which comes first: all of its rows are duplicates.
+    Replay(u32),
 }
 
 /// A file of the run.
@@ -84,9 +89,11 @@ pub struct Evidence {
     pub events: Vec<From<IdentityEventRow>>,
     pub tickets: Vec<From<TicketRow>>,
     pub inventory: Inventory,
-    /// Keys of the inventory entries read so far.
-    pub inventory_keys: std::collections::HashSet<String>,
+    /// Frame and key of the inventory entries read so far, with their places in the lists.
+    pub inventory_keys: HashMap<String, usize>,
     pub aliases: Aliases,
+    /// Whose names are hidden, and how; none where names stay.
+    pub people: Option<People>,
     pub rejects: Vec<Reject>,
     /// (file, day) -> counts; duplicates are found later.
     pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
@@ -104,6 +111,9 @@ pub struct ReadSettings {
     /// Read every file as this pack instead of detecting it.
     pub pack: Option<usize>,
     pub keep_raw: bool,
+    pub limits: open::Limits,
+    /// What becomes of client addresses.
+    pub addresses: Addresses,
 }
 
 /// What a progress bar shows, and the wish to stop.
@@ -120,9 +130,16 @@ pub struct Progress {
 
 /// Reads all files. Bad records and bad files are in the result; nothing fails.
 pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, progress: &Progress) -> Evidence {
-    let (mut files, layouts): (Vec<SourceFile>, Vec<_>) = paths.iter().map(|path| detect_file(path, library, settings)).unzip();
+    let (mut files, mut layouts, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+    for path in paths {
+        let (file, layout, head) = detect_file(path, library, settings);
+        files.push(file);
+        layouts.push(layout);
+        heads.push(head);
+    }
+    find_replays(&mut files, &heads, library, settings);
     progress.total_files.store(files.len(), Ordering::Relaxed);
-    progress.total_bytes.store(files.iter().filter(|file| file.pack.is_some()).map(|file| file.bytes).sum(), Ordering::Relaxed);
+    progress.total_bytes.store(files.iter().filter(|file| file.pack.is_some() && file.state == FileState::Read).map(|file| file.bytes).sum(), Ordering::Relaxed);
     let mut evidence = Evidence::default();
     for (index, file) in files.iter_mut().enumerate() {
         if file.pack.is_some_and(|pack| library.packs[pack].file.kind == PackKind::Inventory && library.packs[pack].file.inventory.is_some()) {
@@ -152,31 +169,67 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
     }
     evidence.files = files;
     evidence.absorb(parts);
+    evidence.count_replays();
     evidence
 }
 
+/// Digest of a file's first decompressed bytes, and whether they are all of it.
+type HeadDigest = Option<([u8; 32], bool)>;
+
 /// Finds out what a file is, from its first bytes.
-fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Layout>) {
+fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Layout>, HeadDigest) {
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut file = SourceFile { path: path.to_path_buf(), pack: None, state: FileState::Read, bytes };
-    let head = open::open(path, &Arc::default()).and_then(|source| read_head(source.reader));
+    let head = open::open(path, &Arc::default(), &settings.limits).and_then(|source| read_head(source.reader));
     let (head, is_whole) = match head {
         Ok(head) => head,
         Err(error) => {
             file.state = FileState::Failed(error.to_string());
-            return (file, None);
+            return (file, None, None);
         }
     };
     match detect(library, settings.pack, &head, is_whole) {
         Detected::Pack { pack, layout } => {
             file.pack = Some(pack);
-            return (file, Some(layout));
+            return (file, Some(layout), Some((Sha256::digest(&head).into(), is_whole)));
         }
         Detected::Empty => file.state = FileState::Empty,
         Detected::Unknown(why) => file.state = FileState::Unknown(why),
         Detected::Tie(packs) => file.state = FileState::Tie(packs),
     }
-    (file, None)
+    (file, None, None)
+}
+
+/// Marks files that hold the same bytes as an earlier one, however they are compressed: a log that was copied, or rotated and
+/// kept twice, counts once even where its records have no ids. Only files that begin alike are read for this.
+fn find_replays(files: &mut [SourceFile], heads: &[HeadDigest], library: &Library, settings: &ReadSettings) {
+    let mut alike: BTreeMap<(usize, [u8; 32], bool), Vec<usize>> = BTreeMap::new();
+    for (index, (file, head)) in files.iter().zip(heads).enumerate() {
+        if let (Some(pack), Some((digest, is_whole))) = (file.pack, *head)
+            && library.packs[pack].file.kind != PackKind::Inventory
+        {
+            alike.entry((pack, digest, is_whole)).or_default().push(index);
+        }
+    }
+    for ((_, head, is_whole), group) in alike.into_iter().filter(|(_, group)| group.len() > 1) {
+        let mut first: HashMap<[u8; 32], u32> = HashMap::new();
+        for index in group {
+            let digest = if is_whole { Some(head) } else { content_digest(&files[index].path, &settings.limits) };
+            let Some(digest) = digest else { continue };
+            match first.get(&digest) {
+                Some(&original) => files[index].state = FileState::Replay(original),
+                None => drop(first.insert(digest, index as u32)),
+            }
+        }
+    }
+}
+
+/// SHA-256 of a file's decompressed bytes; none where reading breaks off.
+fn content_digest(path: &Path, limits: &open::Limits) -> Option<[u8; 32]> {
+    let mut source = open::open(path, &Arc::default(), limits).ok()?;
+    let mut digest = Sha256::new();
+    std::io::copy(&mut source.reader, &mut digest).ok()?;
+    Some(digest.finalize().into())
 }
 
 /// The first bytes of a source, and whether they are all of it. A broken archive gives what could be read.
@@ -270,10 +323,10 @@ impl Shared<'_> {
             let index = self.next_file.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(index) else { return false };
             let (Some(pack), Some(layout)) = (file.pack, &self.layouts[index]) else { continue };
-            if self.library.packs[pack].file.kind == PackKind::Inventory {
+            if self.library.packs[pack].file.kind == PackKind::Inventory || matches!(file.state, FileState::Replay(_)) {
                 continue;
             }
-            let reader = match open::open(&file.path, &self.progress.bytes).and_then(|source| start(source.reader, layout.framing.clone())) {
+            let reader = match open::open(&file.path, &self.progress.bytes, &self.settings.limits).and_then(|source| start(source.reader, layout.framing.clone())) {
                 Ok(reader) => reader,
                 Err(error) => {
                     self.fail(index, error.to_string());
@@ -459,7 +512,8 @@ impl Part {
             && plan.wants(&context)
         {
             let settings = shared.settings.sources.get(pack.id()).copied().unwrap_or_default();
-            let row = plan.row(&mut context, settings)?;
+            let mut row = plan.row(&mut context, settings)?;
+            row.client_address = row.client_address.and_then(|address| shared.settings.addresses.of(address));
             day = Some(day_of(row.event_us));
             self.requests.push(&row, place.file, place.record);
         }
@@ -493,6 +547,29 @@ impl Evidence {
         }
         self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record));
         self.tickets.sort_by_key(|ticket| (ticket.file, ticket.record));
+        self.rejects.sort();
+    }
+
+    /// Hides people's names in what is built from now on; who is a person is learnt from everything that was read.
+    pub fn hide_people(&mut self, mut people: People) {
+        people.learn_inventory(&self.inventory);
+        people.learn_events(self.events.iter().map(|event| &event.row));
+        people.learn_tickets(self.tickets.iter().map(|ticket| &ticket.row));
+        self.people = Some(people);
+    }
+
+    /// The ledger of files that were not read since they hold the bytes of another: what that one gave, its rows as duplicates.
+    fn count_replays(&mut self) {
+        for index in 0..self.files.len() as u32 {
+            let FileState::Replay(original) = self.files[index as usize].state else { continue };
+            let of_original: Vec<_> = self.ledger.range((original, None)..=(original, Some(i64::MAX))).map(|((_, day), counts)| (*day, *counts)).collect();
+            for (day, counts) in of_original {
+                let duplicates = counts.rows + counts.duplicates;
+                self.ledger.insert((index, day), Counts { rows: 0, duplicates, ..counts });
+            }
+            let rejects: Vec<Reject> = self.rejects.iter().filter(|reject| reject.file == original).cloned().collect();
+            self.rejects.extend(rejects.into_iter().map(|reject| Reject { file: index, ..reject }));
+        }
         self.rejects.sort();
     }
 
