@@ -176,6 +176,7 @@ impl Reading {
             keep_raw: false,
             limits: config.limits,
             addresses: config.addresses,
+            bound: None,
         };
         let paths: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         let mut evidence = read_all(&discover(&paths).files, &library, &settings, &Progress::default());

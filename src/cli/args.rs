@@ -129,6 +129,9 @@ pub struct RunArgs {
     /// Threads [default: all cores]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Memory for record-level data, as 640MB or 2GiB; more is put on disk [default: 512MiB and 64MiB a thread]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
     /// No progress bar, even on a terminal
     #[arg(long)]
     pub no_progress: bool,

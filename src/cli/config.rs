@@ -23,6 +23,7 @@ struct ConfigFile {
     paths: Vec<String>,
     out: Option<PathBuf>,
     max_rejects: Option<toml::Value>,
+    memory: Option<String>,
     packs: Vec<PathBuf>,
     metrics: Vec<PathBuf>,
     targets: BTreeMap<String, toml::Value>,
@@ -142,6 +143,8 @@ pub struct Config {
     pub paths: Vec<String>,
     pub out: PathBuf,
     pub max_rejects: f64,
+    /// Bytes that record-level data may take in memory.
+    pub memory: Option<usize>,
     pub packs: Vec<(String, String)>,
     pub metric_folders: Vec<PathBuf>,
     pub measure: MeasureSettings,
@@ -228,6 +231,7 @@ impl Config {
             paths: file.paths.iter().map(|path| folder.join(path).to_string_lossy().into_owned()).collect(),
             out: file.out.map_or_else(|| PathBuf::from("out"), |out| folder.join(out)),
             max_rejects: max_rejects.unwrap_or(DEFAULT_MAX_REJECTS),
+            memory: file.memory.as_deref().map(parse_memory).transpose().map_err(|error| bad("memory", error))?,
             packs,
             metric_folders: file.metrics.iter().map(|path| folder.join(path)).collect(),
             measure,
@@ -356,18 +360,23 @@ fn limits(file: &LimitsFile) -> Result<Limits, Wrong> {
     })
 }
 
-/// `64MB`, `256GB` -> bytes, by powers of a thousand.
+/// `64MB`, `2GiB` -> bytes.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no size; write 500kB, 64MB, 256GB or 1TB");
-    let digits = text.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit: u64 = match text.trim()[digits.len()..].trim() {
+    let text = text.trim();
+    let wrong = || format!("`{text}` is no size; write 640MB or 2GiB");
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let unit: u64 = match text[digits..].trim() {
         "kB" => 1_000,
         "MB" => 1_000_000,
         "GB" => 1_000_000_000,
         "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
         _ => return Err(wrong()),
     };
-    digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+    text[..digits].parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|bytes| *bytes > 0).ok_or_else(wrong)
 }
 
 /// `300s`, `5m`, `24h`, `90d` -> microseconds.
@@ -395,6 +404,13 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
     value.ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| format!("`{text}` is no share; write 1% or 0.01"))
 }
 
+/// `640MB`, `2GiB` -> bytes, at least 256 MB: below that not even the queries' plans fit.
+pub fn parse_memory(text: &str) -> Result<usize, String> {
+    const SMALLEST: u64 = 256_000_000;
+    let bytes = parse_size(text)?;
+    if bytes < SMALLEST { Err(format!("`{text}` is too little; at least 256MB")) } else { usize::try_from(bytes).map_err(|error| error.to_string()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -411,7 +427,9 @@ mod tests {
         assert_eq!((parse_share("1%"), parse_share("0.5")), (Ok(0.01), Ok(0.5)));
         assert!(parse_share("120%").is_err());
         assert_eq!((parse_size("64MB"), parse_size("1 TB")), (Ok(64_000_000), Ok(1_000_000_000_000)));
-        assert!(["64", "MB", "0MB", "-1MB", "64MiB", "99999999999999TB", "é"].iter().all(|text| parse_size(text).is_err()));
+        assert!(["64", "MB", "0MB", "-1MB", "64M", "99999999999999TB", "é"].iter().all(|text| parse_size(text).is_err()));
+        assert_eq!((parse_memory("640MB"), parse_memory("2 GiB")), (Ok(640_000_000), Ok(2 << 30)));
+        assert!(["640", "1MB", "-1GB", "99999999999999999999GB"].iter().all(|text| parse_memory(text).is_err()));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Calls as columns: one store per worker while reading, then one order over all of them.
 
 use crate::frame::interner::{Interner, NULL};
+use crate::frame::segment::{Segment, Spill};
 use crate::record::decision::{Decision, Violation};
 use crate::record::proof::{AuthScheme, Bound, Certificate, Confirmation, Evidence, Peer, Proof, proof_of};
 use crate::record::request::RequestRow;
 use crate::source::plan::ScopeText;
+use std::io;
 
 /// Columns that hold few distinct strings, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +36,27 @@ pub const NO_INSTANT: i64 = i64::MIN;
 pub const NO_STATUS: i16 = -1;
 const NO_VIOLATION: u8 = u8::MAX;
 
+/// Bytes of a call in memory, without its request id.
+const ROW_BYTES: usize = TEXTS * 4 + 3 * 8 + 4 + 8 + 2 + 2 + 3 + 8;
+
 /// Separates the scopes of a set in its spelling.
 pub const SCOPE_SEPARATOR: char = '\n';
 
-/// The calls one worker has read.
+/// The calls one worker has read: those in memory, those already on disk, and the strings of both.
 #[derive(Default)]
 pub struct RequestStore {
     pub texts: [Interner; TEXTS],
+    pub rows: RequestRows,
+    /// Sorted runs of calls that memory had no room for.
+    pub segments: Vec<Segment>,
+    /// Scope texts met before, and their sets.
+    scope_texts: Interner,
+    sets_of_texts: Vec<[u32; 2]>,
+}
+
+/// Calls as columns; strings are numbers of a store's `texts`.
+#[derive(Default)]
+pub struct RequestRows {
     pub symbols: [Vec<u32>; TEXTS],
     pub event_us: Vec<i64>,
     pub file: Vec<u32>,
@@ -48,15 +64,12 @@ pub struct RequestStore {
     pub token_issued_us: Vec<i64>,
     pub token_expires_us: Vec<i64>,
     pub status: Vec<i16>,
-    decision: Vec<u8>,
-    violation: Vec<u8>,
-    evidence: Vec<u16>,
-    scheme: Vec<u8>,
-    request_ids: Vec<u8>,
-    request_id_ends: Vec<usize>,
-    /// Scope texts met before, and their sets.
-    scope_texts: Interner,
-    sets_of_texts: Vec<[u32; 2]>,
+    pub decision: Vec<u8>,
+    pub violation: Vec<u8>,
+    pub evidence: Vec<u16>,
+    pub scheme: Vec<u8>,
+    pub request_ids: Vec<u8>,
+    pub request_id_ends: Vec<u64>,
 }
 
 impl RequestStore {
@@ -74,27 +87,28 @@ impl RequestStore {
             row.client_address.as_deref(),
             row.environment.as_deref(),
         ];
-        for ((column, interner), text) in self.symbols.iter_mut().zip(&mut self.texts).zip(texts) {
+        for ((column, interner), text) in self.rows.symbols.iter_mut().zip(&mut self.texts).zip(texts) {
             column.push(interner.intern_option(text));
         }
         for (column, scopes) in [(Text::ScopeSet, &row.scopes), (Text::RequiredSet, &row.required_scopes)] {
             let set = self.set_of(column, scopes.as_ref());
-            self.symbols[column as usize].push(set);
+            self.rows.symbols[column as usize].push(set);
         }
-        self.event_us.push(row.event_us);
-        self.file.push(file);
-        self.record.push(record);
-        self.token_issued_us.push(row.token_issued_us.unwrap_or(NO_INSTANT));
-        self.token_expires_us.push(row.token_expires_us.unwrap_or(NO_INSTANT));
-        self.status.push(row.status.unwrap_or(NO_STATUS));
-        self.decision.push(row.decision as u8);
-        self.violation.push(row.violation.map_or(NO_VIOLATION, |violation| violation as u8));
-        self.evidence.push(pack_evidence(&row.evidence));
-        self.scheme.push(row.evidence.scheme as u8);
+        let rows = &mut self.rows;
+        rows.event_us.push(row.event_us);
+        rows.file.push(file);
+        rows.record.push(record);
+        rows.token_issued_us.push(row.token_issued_us.unwrap_or(NO_INSTANT));
+        rows.token_expires_us.push(row.token_expires_us.unwrap_or(NO_INSTANT));
+        rows.status.push(row.status.unwrap_or(NO_STATUS));
+        rows.decision.push(row.decision as u8);
+        rows.violation.push(row.violation.map_or(NO_VIOLATION, |violation| violation as u8));
+        rows.evidence.push(pack_evidence(&row.evidence));
+        rows.scheme.push(row.evidence.scheme as u8);
         if let Some(id) = &row.request_id {
-            self.request_ids.extend_from_slice(id.as_bytes());
+            rows.request_ids.extend_from_slice(id.as_bytes());
         }
-        self.request_id_ends.push(self.request_ids.len());
+        rows.request_id_ends.push(rows.request_ids.len() as u64);
     }
 
     /// The number of a set; a text that was split before is not split again.
@@ -116,6 +130,19 @@ impl RequestStore {
         }
     }
 
+    /// Puts the calls in memory on disk, as one sorted run; their strings stay.
+    pub fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let segment = Segment::write(spill, &self.rows)?;
+        self.segments.push(segment);
+        self.rows.clear();
+        Ok(())
+    }
+}
+
+impl RequestRows {
     pub fn len(&self) -> usize {
         self.event_us.len()
     }
@@ -124,10 +151,39 @@ impl RequestStore {
         self.event_us.is_empty()
     }
 
+    /// Bytes of memory that the rows take, about.
+    pub fn bytes(&self) -> usize {
+        self.len() * ROW_BYTES + self.request_ids.len()
+    }
+
+    /// Row numbers in the frame's order: by instant, file and record.
+    pub fn order(&self) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
+        let key = |row: u32| (self.event_us[row as usize], self.file[row as usize], self.record[row as usize]);
+        order.sort_unstable_by_key(|&row| key(row));
+        order
+    }
+
+    /// Forgets the rows and keeps their memory for the next ones.
+    fn clear(&mut self) {
+        self.symbols.iter_mut().for_each(Vec::clear);
+        for column in [&mut self.event_us, &mut self.token_issued_us, &mut self.token_expires_us] {
+            column.clear();
+        }
+        self.file.clear();
+        self.record.clear();
+        self.status.clear();
+        self.evidence.clear();
+        for column in [&mut self.decision, &mut self.violation, &mut self.scheme, &mut self.request_ids] {
+            column.clear();
+        }
+        self.request_id_ends.clear();
+    }
+
     /// The gateway's own id of a call; absent ids are empty, which no id is.
     pub fn request_id(&self, row: usize) -> Option<&str> {
-        let start = if row == 0 { 0 } else { self.request_id_ends[row - 1] };
-        let bytes = &self.request_ids[start..self.request_id_ends[row]];
+        let start = if row == 0 { 0 } else { self.request_id_ends[row - 1] as usize };
+        let bytes = &self.request_ids[start..self.request_id_ends[row] as usize];
         (!bytes.is_empty()).then(|| std::str::from_utf8(bytes).expect("ids are strings"))
     }
 
@@ -222,6 +278,33 @@ fn unpack_evidence(bits: u16, scheme: AuthScheme) -> Evidence {
             4 => Confirmation::Thumbprint(Peer::Different),
             _ => Confirmation::Thumbprint(Peer::NotLogged),
         },
+    }
+}
+
+/// A call at an instant of which nothing else is known.
+#[cfg(test)]
+pub fn sample_row(event_us: i64) -> RequestRow<'static> {
+    RequestRow {
+        event_us,
+        gateway: None,
+        request_id: None,
+        api: None,
+        method: None,
+        route: None,
+        identity_seen: None,
+        credential: None,
+        token_type: None,
+        token_issued_us: None,
+        token_expires_us: None,
+        scopes: None,
+        required_scopes: None,
+        status: None,
+        decision: Decision::Unknown,
+        violation: None,
+        policy: None,
+        client_address: None,
+        environment: None,
+        evidence: unpack_evidence(0, AuthScheme::Unknown),
     }
 }
 

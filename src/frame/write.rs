@@ -2,12 +2,16 @@
 //! bounded size. No Arrow schema is embedded, so that no reader sees dictionaries as anything but strings.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
+use rayon::prelude::*;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
@@ -34,7 +38,12 @@ impl FileMetadata {
 
 /// An open Parquet file.
 pub struct ParquetWriter {
-    inner: ArrowWriter<BufWriter<File>>,
+    file: SerializedFileWriter<BufWriter<File>>,
+    factory: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+    /// The open row group: a writer per column, and its rows so far.
+    group: Option<(Vec<ArrowColumnWriter>, usize)>,
+    groups: usize,
 }
 
 impl ParquetWriter {
@@ -57,18 +66,48 @@ impl ParquetWriter {
         }
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let file = BufWriter::new(File::create(path)?);
-        let inner = ArrowWriter::try_new_with_options(file, schema_of.schema(), options).map_err(io::Error::other)?;
-        Ok(ParquetWriter { inner })
+        let writer = ArrowWriter::try_new_with_options(file, schema_of.schema(), options).map_err(io::Error::other)?;
+        let (file, factory) = writer.into_serialized_writer().map_err(io::Error::other)?;
+        Ok(ParquetWriter { file, factory, schema: schema_of.schema(), group: None, groups: 0 })
     }
 
-    /// Appends a batch.
+    /// Appends a batch; its columns are encoded side by side.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        self.inner.write(batch).map_err(io::Error::other)
+        let mut at = 0;
+        while at < batch.num_rows() {
+            if self.group.is_none() {
+                self.group = Some((self.factory.create_column_writers(self.groups).map_err(io::Error::other)?, 0));
+            }
+            let Some((writers, rows)) = &mut self.group else { continue };
+            let part = batch.slice(at, (batch.num_rows() - at).min(ROW_GROUP_ROWS - *rows));
+            // No column nests more than a list of strings: each has one leaf and so one writer.
+            let columns = writers.par_iter_mut().zip(&self.schema.fields()[..]).zip(part.columns());
+            columns.try_for_each(|((writer, field), array)| compute_leaves(field, array)?.iter().try_for_each(|leaf| writer.write(leaf))).map_err(io::Error::other)?;
+            at += part.num_rows();
+            *rows += part.num_rows();
+            if *rows == ROW_GROUP_ROWS {
+                self.end_group().map_err(io::Error::other)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_group(&mut self) -> Result<(), ParquetError> {
+        let Some((writers, _)) = self.group.take() else { return Ok(()) };
+        let chunks: Vec<ArrowColumnChunk> = writers.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
+        let mut group = self.file.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut group)?;
+        }
+        group.close()?;
+        self.groups += 1;
+        Ok(())
     }
 
     /// Finishes the file.
-    pub fn close(self) -> io::Result<()> {
-        self.inner.close().map(|_| ()).map_err(io::Error::other)
+    pub fn close(mut self) -> io::Result<()> {
+        self.end_group().map_err(io::Error::other)?;
+        self.file.close().map(|_| ()).map_err(io::Error::other)
     }
 }
 

@@ -1,14 +1,16 @@
 //! Frames -> the rows of every query, in graph order. The only file that knows the SQL engine.
 //!
-//! Queries marked `-- per: month` run over a few months of `requests` at a time, so that memory is bounded by the largest
-//! months and not by the input; their results are put together. A fresh context per query: aliases leak between the
+//! Queries marked `-- per: month` run over a stretch of `requests` at a time, so that memory is bounded and does not grow with
+//! the input; their results are put together. A fresh context per query: aliases leak between the
 //! statements of one Polars SQL context.
 
 use crate::frame::bridge::{from_polars, to_polars};
 use crate::frame::build::Frames;
 use crate::frame::schema::frames as frame_schemas;
 use crate::frame::table::Table;
+use crate::frame::write::ROW_GROUP_ROWS;
 use crate::metric::catalog::{Catalog, Query, Role, is_per_month};
+use crate::metric::merge::merge_of;
 use polars::lazy::dsl;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, UnionArgs, concat};
 use polars::sql::SQLContext;
@@ -17,8 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Rows of `requests` that are looked at together.
-const ROWS_AT_ONCE: u64 = 3_000_000;
+/// Memory that the queries of calls take for a call, about: the columns of `requests` and `calls`, and what joins keep of them.
+const BYTES_PER_CALL: usize = 1_200;
+
+/// Results of a query that wait before they are put together.
+const PARTS_AT_ONCE: usize = 8;
 
 /// Planning a query recurses deeply: in an unoptimised build it outgrows the 2 MiB that a pool's threads have by default.
 const QUERY_STACK_BYTES: usize = 64 << 20;
@@ -54,8 +59,16 @@ pub fn run_sql(sql: &str, frames: impl IntoIterator<Item = (String, LazyFrame)>)
 }
 
 /// Runs the whole catalog. `wanted` gives the results that are handed back; others live only while they are read.
-pub fn run_catalog(catalog: &Catalog, frames: &Frames, small: &BTreeMap<String, Table>, wanted: &dyn Fn(&Query) -> bool) -> Result<Results, EngineError> {
-    let mut run = Run::new(catalog, frames, small)?;
+///
+/// `memory`: bytes that calls may take while they are looked at; results and entities come on top.
+pub fn run_catalog(
+    catalog: &Catalog,
+    frames: &Frames,
+    small: &BTreeMap<String, Table>,
+    memory: usize,
+    wanted: &dyn Fn(&Query) -> bool,
+) -> Result<Results, EngineError> {
+    let mut run = Run::new(catalog, frames, small, memory)?;
     let mut waiting: BTreeSet<&str> = catalog.queries.keys().map(String::as_str).collect();
     while !waiting.is_empty() {
         let ready: Vec<&Query> = waiting.iter().map(|name| &catalog.queries[*name]).filter(|query| !query.is_per_month && run.is_ready(query)).collect();
@@ -83,6 +96,20 @@ pub fn run_catalog(catalog: &Catalog, frames: &Frames, small: &BTreeMap<String, 
     run.into_results(wanted)
 }
 
+/// Results of a monthly query over several stretches as one. Rows of one group that were counted in several stretches are
+/// added up as the query's last SELECT says.
+fn together(query: &Query, mut parts: Vec<DataFrame>) -> Result<DataFrame, EngineError> {
+    if parts.len() <= 1 {
+        return Ok(parts.pop().unwrap_or_default());
+    }
+    let all = concat(parts.into_iter().map(|rows| rows.lazy()).collect::<Vec<_>>(), UnionArgs::default()).map_err(|error| failed(&query.name, error))?;
+    match merge_of(&query.sql).map_err(|message| EngineError { query: query.name.clone(), message })? {
+        Some(sql) => run_sql(&sql, [("parts".to_string(), all)]),
+        None => all.collect(),
+    }
+    .map_err(|error| failed(&query.name, error))
+}
+
 struct Run<'a> {
     catalog: &'a Catalog,
     frames: &'a Frames,
@@ -90,11 +117,22 @@ struct Run<'a> {
     done: BTreeMap<String, DataFrame>,
     timings: BTreeMap<String, Duration>,
     request_columns: Vec<String>,
+    /// Calls that are looked at together at most.
+    rows_at_once: usize,
     pool: rayon::ThreadPool,
 }
 
+/// A stretch of calls that is looked at together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stretch {
+    /// Whole months; none where there are no calls.
+    Months(Vec<String>),
+    /// Rows of one month.
+    Part { month: String, rows: std::ops::Range<usize>, is_last: bool },
+}
+
 impl<'a> Run<'a> {
-    fn new(catalog: &'a Catalog, frames: &'a Frames, small: &BTreeMap<String, Table>) -> Result<Self, EngineError> {
+    fn new(catalog: &'a Catalog, frames: &'a Frames, small: &BTreeMap<String, Table>, memory: usize) -> Result<Self, EngineError> {
         let mut done = BTreeMap::new();
         let mut add = |name: &str, table: &Table| -> Result<(), EngineError> {
             done.insert(name.to_string(), to_polars(table).map_err(|error| failed(name, error))?);
@@ -107,10 +145,12 @@ impl<'a> Run<'a> {
         }
         let readers: Vec<&Query> = catalog.queries.values().filter(|query| query.reads.contains("requests")).collect();
         let columns = frame_schemas()["requests"].iter().map(|column| column.name.clone());
-        let is_read = |column: &String| column != "month" && readers.iter().any(|query| mentions(&query.sql, column));
+        // Where a month is cut, its instants tell.
+        let is_read = |column: &String| column != "month" && (column == "event_us" || readers.iter().any(|query| mentions(&query.sql, column)));
         let pool = rayon::ThreadPoolBuilder::new().stack_size(QUERY_STACK_BYTES).build();
         let pool = pool.map_err(|error| EngineError { query: "(any)".into(), message: error.to_string() })?;
-        Ok(Run { catalog, frames, done, timings: BTreeMap::new(), request_columns: columns.filter(is_read).collect(), pool })
+        let rows_at_once = (memory / BYTES_PER_CALL / ROW_GROUP_ROWS).max(1) * ROW_GROUP_ROWS;
+        Ok(Run { catalog, frames, done, timings: BTreeMap::new(), request_columns: columns.filter(is_read).collect(), rows_at_once, pool })
     }
 
     fn is_ready(&self, query: &Query) -> bool {
@@ -156,70 +196,107 @@ impl<'a> Run<'a> {
         Ok((rows, start.elapsed()))
     }
 
-    /// Runs monthly queries over a few months at a time and puts their results together.
+    /// Runs monthly queries over a stretch of calls at a time and puts their results together.
     fn run_monthly(&mut self, queries: &[&Query], waiting: &BTreeSet<&str>, wanted: &dyn Fn(&Query) -> bool) -> Result<(), EngineError> {
         let is_read = |name: &str| waiting.iter().any(|reader| self.catalog.queries[*reader].reads.contains(name));
-        let kept: BTreeMap<String, bool> = queries.iter().map(|query| (query.name.clone(), wanted(query) || is_read(&query.name))).collect();
+        let kept: BTreeSet<&str> = queries.iter().filter(|query| wanted(query) || is_read(&query.name)).map(|query| query.name.as_str()).collect();
         let mut parts: BTreeMap<String, Vec<DataFrame>> = BTreeMap::new();
-        for months in self.month_groups() {
-            let mut here = BTreeMap::new();
-            here.insert("requests".to_string(), self.requests(&months).map_err(|error| failed("requests", error))?);
-            let mut left: Vec<&Query> = queries.to_vec();
-            while !left.is_empty() {
-                // Those that read nothing that is still to come.
-                let (now, later): (Vec<&Query>, Vec<&Query>) =
-                    left.iter().partition(|query| !query.reads.iter().any(|read| left.iter().any(|other| other.name == *read)));
-                let results: Vec<_> = now.par_iter().map(|query| self.execute(query, &here)).collect();
-                for (query, result) in now.iter().zip(results) {
-                    let (rows, time) = result?;
-                    *self.timings.entry(query.name.clone()).or_default() += time;
-                    if kept[&query.name] {
-                        parts.entry(query.name.clone()).or_default().push(rows.clone());
+        let mut tail: Option<DataFrame> = None;
+        for stretch in self.stretches() {
+            let calls = self.calls(&stretch, &mut tail).map_err(|error| failed("requests", error))?;
+            for (name, rows) in self.run_stretch(queries, calls)? {
+                if kept.contains(name.as_str()) {
+                    let query = &self.catalog.queries[&name];
+                    let own = parts.entry(name).or_default();
+                    own.push(rows);
+                    if own.len() == PARTS_AT_ONCE {
+                        let rows = together(query, std::mem::take(own))?;
+                        own.push(rows);
                     }
-                    here.insert(query.name.clone(), rows);
                 }
-                left = later;
             }
         }
         for query in queries {
-            let rows = parts.remove(&query.name).unwrap_or_default().into_iter().map(|rows| rows.lazy()).collect::<Vec<_>>();
-            let rows = if rows.is_empty() {
-                DataFrame::empty()
-            } else {
-                concat(rows, UnionArgs::default()).and_then(|all| all.collect()).map_err(|error| failed(&query.name, error))?
-            };
+            let rows = together(query, parts.remove(&query.name).unwrap_or_default())?;
             self.done.insert(query.name.clone(), rows);
         }
         Ok(())
     }
 
-    /// Months in order, as many together as make a bearable number of rows; one empty group where there are no calls.
-    fn month_groups(&self) -> Vec<Vec<String>> {
-        let mut groups: Vec<Vec<String>> = vec![Vec::new()];
-        let mut rows = 0;
-        for (month, count) in &self.frames.request_months {
-            if rows + count > ROWS_AT_ONCE && rows > 0 {
-                groups.push(Vec::new());
-                rows = 0;
+    /// Runs monthly queries over some calls, each after those it reads.
+    fn run_stretch(&mut self, queries: &[&Query], calls: DataFrame) -> Result<Vec<(String, DataFrame)>, EngineError> {
+        let mut here = BTreeMap::from([("requests".to_string(), calls)]);
+        let mut left: Vec<&Query> = queries.to_vec();
+        while !left.is_empty() {
+            // Those that read nothing that is still to come.
+            let (now, later): (Vec<&Query>, Vec<&Query>) =
+                left.iter().partition(|query| !query.reads.iter().any(|read| left.iter().any(|other| other.name == *read)));
+            let results: Vec<_> = now.par_iter().map(|query| self.execute(query, &here)).collect();
+            for (query, result) in now.iter().zip(results) {
+                let (rows, time) = result?;
+                *self.timings.entry(query.name.clone()).or_default() += time;
+                here.insert(query.name.clone(), rows);
             }
-            rows += count;
-            groups.last_mut().expect("one group is always there").push(month.clone());
+            left = later;
         }
-        groups
+        here.remove("requests");
+        Ok(here.into_iter().collect())
     }
 
-    /// The columns of `requests` that queries read, of some months.
-    fn requests(&self, months: &[String]) -> Result<DataFrame, PolarsError> {
+    /// All calls in stretches that memory bears: months together while they are small, parts of a month where it is large.
+    fn stretches(&self) -> Vec<Stretch> {
+        let (mut stretches, mut months, mut rows) = (Vec::new(), Vec::new(), 0);
+        for (month, count) in &self.frames.request_months {
+            let count = *count as usize;
+            if rows + count > self.rows_at_once && !months.is_empty() {
+                stretches.push(Stretch::Months(std::mem::take(&mut months)));
+                rows = 0;
+            }
+            if count <= self.rows_at_once {
+                months.push(month.clone());
+                rows += count;
+                continue;
+            }
+            for start in (0..count).step_by(self.rows_at_once) {
+                let end = (start + self.rows_at_once).min(count);
+                stretches.push(Stretch::Part { month: month.clone(), rows: start..end, is_last: end == count });
+            }
+        }
+        if !months.is_empty() || stretches.is_empty() {
+            stretches.push(Stretch::Months(months));
+        }
+        stretches
+    }
+
+    /// The columns of `requests` that queries read, of a stretch. Calls of one instant stay together: those of a part's last
+    /// instant wait in `tail` for the next part.
+    fn calls(&self, stretch: &Stretch, tail: &mut Option<DataFrame>) -> Result<DataFrame, PolarsError> {
+        match stretch {
+            Stretch::Months(months) => {
+                let months: Vec<&str> = if months.is_empty() { vec!["1970-01"] } else { months.iter().map(String::as_str).collect() };
+                concat(months.into_iter().map(|month| self.scan(month)).collect::<Result<Vec<_>, _>>()?, UnionArgs::default())?.collect()
+            }
+            Stretch::Part { month, rows, is_last } => {
+                let mut calls = self.scan(month)?.slice(rows.start as i64, rows.len() as u32).collect()?;
+                if let Some(tail) = tail.take() {
+                    calls = concat([tail.lazy(), calls.lazy()], UnionArgs::default())?.collect()?;
+                }
+                if !is_last {
+                    let instants = calls.column("event_us")?.i64()?;
+                    let last = instants.get(instants.len() - 1);
+                    let whole = (0..instants.len()).rev().find(|&row| instants.get(row) != last).map_or(0, |row| row + 1);
+                    *tail = Some(calls.slice(whole as i64, calls.height() - whole));
+                    calls = calls.slice(0, whole);
+                }
+                Ok(calls)
+            }
+        }
+    }
+
+    fn scan(&self, month: &str) -> Result<LazyFrame, PolarsError> {
         let columns: Vec<_> = self.request_columns.iter().map(|column| dsl::col(column.as_str())).collect();
-        let scan = |month: &str| -> Result<LazyFrame, PolarsError> {
-            let path = self.frames.folder.join(format!("requests/month={month}/part-0.parquet"));
-            let args = ScanArgsParquet { hive_options: polars::prelude::HiveOptions::new_disabled(), ..Default::default() };
-            let scan = LazyFrame::scan_parquet(PlRefPath::new(path.to_string_lossy()), args)?;
-            Ok(scan.select(columns.clone()).with_column(dsl::lit(month.to_string()).alias("month")))
-        };
-        let months: Vec<&str> = if months.is_empty() { vec!["1970-01"] } else { months.iter().map(String::as_str).collect() };
-        let scans = months.into_iter().map(scan).collect::<Result<Vec<_>, _>>()?;
-        concat(scans, UnionArgs::default())?.collect()
+        let path = self.frames.folder.join(format!("requests/month={month}/part-0.parquet"));
+        Ok(scan_file(&path)?.select(columns).with_column(dsl::lit(month.to_string()).alias("month")))
     }
 
     /// Drops what no waiting query reads and nobody wants.

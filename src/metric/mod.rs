@@ -4,5 +4,6 @@ pub mod catalog;
 pub mod definition;
 pub mod engine;
 pub mod judge;
+pub mod merge;
 pub mod outcome;
 pub mod settings;

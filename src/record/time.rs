@@ -311,12 +311,34 @@ pub fn year_month(micros: Micros) -> (i64, u32) {
     (year_of_era + era * 400 + i64::from(month <= 2), month as u32)
 }
 
+/// The first instant after the month (UTC) of an instant.
+pub fn month_end(micros: Micros) -> Micros {
+    let month = year_month(micros);
+    let in_next = |day: i64| year_month(day * MICROS_PER_DAY) != month;
+    let day = day_of(micros);
+    (day..day + 32).find(|&day| in_next(day)).unwrap_or(day + 31) * MICROS_PER_DAY
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn utc(text: &str, form: TimeForm) -> Option<Micros> {
         parse(text, form, Tz::UTC)
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_begins() {
+        let at = |text: &str| utc(text, TimeForm::Iso).unwrap();
+        for (instant, end) in [
+            ("2026-01-31T23:59:59.999999Z", "2026-02-01T00:00:00Z"),
+            ("2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z"),
+            ("2023-02-28T12:00:00Z", "2023-03-01T00:00:00Z"),
+            ("1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z"),
+            ("0001-01-01T00:00:00Z", "0001-02-01T00:00:00Z"),
+        ] {
+            assert_eq!(month_end(at(instant)), at(end), "{instant}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use crate::frame::requests::RequestStore;
 use crate::record::address::Addresses;
+use crate::frame::segment::Spill;
 use crate::record::identity_event::IdentityEventRow;
 use crate::record::inventory::{Aliases, Inventory};
 use crate::record::person::People;
@@ -97,6 +98,8 @@ pub struct Evidence {
     pub rejects: Vec<Reject>,
     /// (file, day) -> counts; duplicates are found later.
     pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
+    /// Why calls could not be put on disk, if so: the run cannot go on.
+    pub spill_error: Option<std::io::Error>,
 }
 
 /// How to read.
@@ -114,6 +117,15 @@ pub struct ReadSettings {
     pub limits: open::Limits,
     /// What becomes of client addresses.
     pub addresses: Addresses,
+    /// `None`: all calls stay in memory.
+    pub bound: Option<MemoryBound>,
+}
+
+/// How many bytes of calls a thread may hold, and where those go that it has no room for.
+#[derive(Clone)]
+pub struct MemoryBound {
+    pub bytes_per_thread: usize,
+    pub spill: Spill,
 }
 
 /// What a progress bar shows, and the wish to stop.
@@ -355,6 +367,7 @@ struct Part {
     tickets: Vec<From<TicketRow>>,
     rejects: Vec<Reject>,
     ledger: HashMap<(u32, Option<i64>), Counts>,
+    spill_error: Option<std::io::Error>,
 }
 
 struct Worker<'a> {
@@ -375,6 +388,13 @@ impl<'a> Worker<'a> {
         while let Some((index, chunk)) = self.shared.next_chunk(&mut spare) {
             self.read_chunk(index, &chunk);
             spare = chunk.bytes;
+            if let Some(bound) = &self.shared.settings.bound
+                && self.part.requests.rows.bytes() > bound.bytes_per_thread
+                && let Err(error) = self.part.requests.spill(&bound.spill)
+            {
+                self.part.spill_error = Some(error);
+                self.shared.progress.stop.store(true, Ordering::Relaxed);
+            }
         }
         self.part
     }
@@ -537,6 +557,7 @@ impl Evidence {
             self.events.extend(part.events);
             self.tickets.extend(part.tickets);
             self.rejects.extend(part.rejects);
+            self.spill_error = self.spill_error.take().or(part.spill_error);
             for (key, counts) in part.ledger {
                 let sum = self.ledger.entry(key).or_default();
                 sum.records += counts.records;

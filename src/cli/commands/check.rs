@@ -163,6 +163,7 @@ impl Sample {
             keep_raw: false,
             limits: plan.config.limits,
             addresses: plan.addresses,
+            bound: None,
         };
         let (mut heads, mut copies, mut measured) = (Vec::new(), Vec::new(), 0);
         for (index, file) in found.files.iter().enumerate() {
@@ -303,7 +304,7 @@ fn queries(findings: &mut Findings, plan: &Plan, library: &Library, catalog: &Ca
     let calendar = Calendar::resolve(&frames, plan.period, plan.as_of_us)
         .ok_or_else(|| Failure::new("A030", "no record has an instant, so there is no period to report").hint("name one with --period"))?;
     let small = small_frames(&frames, &sample.evidence.inventory, &calendar, &plan.config.measure, &plan.config.grammar);
-    let results = run_catalog(catalog, &frames, &small, &is_output).map_err(|error| Failure::new("A050", error.to_string()))?;
+    let results = run_catalog(catalog, &frames, &small, plan.memory / 2, &is_output).map_err(|error| Failure::new("A050", error.to_string()))?;
     run::judge(catalog, &results, &calendar, plan)?;
     let of = |wanted: fn(&Role) -> bool| catalog.queries.values().filter(|query| wanted(&query.role)).count();
     let (metrics, entities) = (of(|role| matches!(role, Role::Metric(_))), of(|role| *role == Role::Entity));

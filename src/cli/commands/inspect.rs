@@ -32,6 +32,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         keep_raw: false,
             limits: config.limits,
             addresses: config.addresses,
+        bound: None,
     };
     if !args.file.is_file() {
         return Err(Failure::new("A010", "no such file").at(args.file.display().to_string()));

@@ -1,10 +1,11 @@
 //! `credlens run`: read, build frames, measure, judge, report, write.
 
 use crate::cli::args::{Color, FailOn, Global, RunArgs};
-use crate::cli::config::{Config, parse_share};
+use crate::cli::config::{Config, parse_memory, parse_share};
 use crate::cli::{CommandResult, Gate};
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, Frames, build_frames};
+use crate::frame::segment::Spill;
 use crate::frame::small::{Calendar, small_frames};
 use crate::frame::table::Table;
 use crate::frame::write::{FileMetadata, write_batch};
@@ -22,7 +23,7 @@ use crate::record::token::Digester;
 use crate::source::discover::{Discovery, discover};
 use crate::source::library::Library;
 use crate::source::open::open_file;
-use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
+use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, read_all};
 use crate::summary::report::Report;
 use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
 use crate::summary::write::{RunFolder, write_text};
@@ -48,6 +49,8 @@ pub struct Plan {
     pub pack: Option<String>,
     pub max_rejects: f64,
     pub threads: usize,
+    /// Bytes that record-level data may take in memory; more goes to disk.
+    pub memory: usize,
     pub keep_raw: bool,
     /// Pseudonyms for people.
     pub hide_people: bool,
@@ -73,6 +76,12 @@ impl Plan {
             })
             .transpose()?;
         let max_rejects = args.max_rejects.as_deref().map(parse_share).transpose().map_err(|error| Failure::new("A001", format!("--max-rejects: {error}")))?;
+        let memory = args.memory.as_deref().map(parse_memory).transpose().map_err(|error| Failure::new("A001", format!("--memory: {error}")))?;
+        let threads = match args.threads {
+            Some(0) => return Err(Failure::new("A001", "--threads: at least 1")),
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
         let paths = if args.paths.is_empty() { config.paths.clone() } else { args.paths.clone() };
         if paths.is_empty() {
             return Err(Failure::new("A010", "no files, folders or globs given").hint("`credlens run sample-data/estate` reads the bundled estate"));
@@ -88,11 +97,8 @@ impl Plan {
             out: args.out.clone().unwrap_or_else(|| config.out.clone()),
             pack: args.pack.clone(),
             max_rejects: max_rejects.unwrap_or(config.max_rejects),
-            threads: match args.threads {
-                Some(0) => return Err(Failure::new("A001", "--threads: at least 1")),
-                Some(threads) => threads,
-                None => std::thread::available_parallelism().map_or(1, usize::from),
-            },
+            threads,
+            memory: memory.or(config.memory).unwrap_or((512 << 20) + threads * (64 << 20)),
             keep_raw: args.keep_raw,
             hide_people: args.privacy || config.hide_people,
             addresses: match config.addresses {
@@ -211,8 +217,12 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
         keep_raw: plan.keep_raw,
         limits: plan.config.limits,
         addresses: plan.addresses,
+        bound: Some(memory_bound(plan, folder.path())),
     };
     let mut evidence = read_all(&found.files, &library, &settings, progress);
+    if let Some(error) = evidence.spill_error.take() {
+        return Err(output(error));
+    }
     check_read(&evidence, &found, progress)?;
     clock.lap("read");
     if plan.hide_people {
@@ -234,7 +244,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     for (name, table) in &small {
         write_batch(&frames_folder.join(format!("{name}.parquet")), &table.to_batch(), &metadata).map_err(output)?;
     }
-    let results = run_catalog(&catalog, &frames, &small, &|query| is_output(query) || query.name == LATE_CALLS)
+    let results = run_catalog(&catalog, &frames, &small, plan.memory / 2, &|query| is_output(query) || query.name == LATE_CALLS)
         .map_err(|error| Failure::new("A050", error.to_string()))?;
     clock.lap("queries");
     if progress.stop.load(Ordering::Relaxed) {
@@ -279,6 +289,12 @@ pub(super) fn choose_measures(plan: &Plan, catalog: &mut Catalog) -> Result<(), 
     }
     catalog.queries.retain(|name, query| !matches!(query.role, Role::Metric(_)) || is_chosen(name));
     Ok(())
+}
+
+/// What of the memory the calls may take while they are read: an eighth, for they are held a second time while they are sorted,
+/// and files, dictionaries and the program itself need theirs.
+fn memory_bound(plan: &Plan, folder: &Path) -> MemoryBound {
+    MemoryBound { bytes_per_thread: plan.memory / 8 / plan.threads, spill: Spill::new(folder.to_path_buf()) }
 }
 
 /// Both sides of `[credential_aliases]` spelled as the frames spell references.
