@@ -9,8 +9,14 @@ mod support;
 mod formats;
 mod packs;
 
+mod completeness;
 mod determinism;
+mod faults;
+mod fuzz;
+mod games;
+mod hostile;
 mod ledger;
+mod privacy;
 mod secrets;
 
 mod cases;

@@ -187,6 +187,12 @@ impl Config {
         }
     }
 
+    /// The configuration that a text says, its paths relative to the working folder.
+    pub fn from_text(text: &str) -> Result<Config, Failure> {
+        let file = toml::from_str(text).map_err(|error| wrong(Path::new("credlens.toml"), error.to_string()))?;
+        Config::resolve(file, None, text.to_string())
+    }
+
     fn resolve(file: ConfigFile, path: Option<PathBuf>, text: String) -> Result<Config, Failure> {
         let folder = path.as_ref().and_then(|path| path.parent()).map(Path::to_path_buf).unwrap_or_default();
         let place = path.clone().unwrap_or_else(|| PathBuf::from("credlens.toml"));
@@ -416,8 +422,7 @@ mod tests {
     use super::*;
 
     fn resolve(text: &str) -> Result<Config, String> {
-        let file = toml::from_str(text).map_err(|error| error.to_string())?;
-        Config::resolve(file, None, text.to_string()).map_err(|failure| failure.message)
+        Config::from_text(text).map_err(|failure| failure.message)
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Calendar {
 }
 
 /// Days without a call that set what lies beyond them apart.
-const STRAY_GAP_DAYS: i64 = 366;
+pub const STRAY_GAP_DAYS: i64 = 366;
 /// Of so many calls, fewer than one may lie apart and still be strays.
 const STRAY_SHARE: u64 = 100;
 

@@ -1,15 +1,27 @@
 //! The only reader of the disk: paths -> files -> chunks of whole records -> parsed records.
 
+#[forbid(unsafe_code)]
 pub mod chunk;
 pub mod decode;
+#[forbid(unsafe_code)]
 pub mod detect;
+#[forbid(unsafe_code)]
 pub mod detect_text;
+#[forbid(unsafe_code)]
 pub mod discover;
+#[forbid(unsafe_code)]
 pub mod encoding;
+#[forbid(unsafe_code)]
 pub mod inventory;
+#[forbid(unsafe_code)]
 pub mod library;
+#[forbid(unsafe_code)]
 pub mod open;
+#[forbid(unsafe_code)]
 pub mod pack;
+#[forbid(unsafe_code)]
 pub mod plan;
+#[forbid(unsafe_code)]
 pub mod prefix;
+#[forbid(unsafe_code)]
 pub mod read;

@@ -1,7 +1,7 @@
 //! Opens a file as its decompressed bytes, UTF-16 as UTF-8; the compression is known by content, never by name.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -138,7 +138,7 @@ pub fn open(path: &Path, bytes_read: &Arc<AtomicU64>, limits: &Limits) -> io::Re
         Compression::Gzip => limited(flate2::bufread::MultiGzDecoder::new(buffered), allowed),
         Compression::Zstd => limited(zstd::Decoder::with_buffer(buffered)?, allowed),
         Compression::Bzip2 => limited(bzip2::bufread::MultiBzDecoder::new(buffered), allowed),
-        Compression::Xz => limited(liblzma::bufread::XzDecoder::new_stream(buffered, xz_stream()?), allowed),
+        Compression::Xz => limited(XzReader::new(buffered)?, allowed),
     };
     Ok(Source { reader: super::encoding::as_utf8(reader)?, compression })
 }
@@ -146,8 +146,51 @@ pub fn open(path: &Path, bytes_read: &Arc<AtomicU64>, limits: &Limits) -> io::Re
 /// Memory that an xz file may ask for its dictionary, in bytes: `xz -9` needs 65 MiB. (zstd stops at 128 MiB by itself.)
 const XZ_MEMORY: u64 = 256 * 1024 * 1024;
 
-fn xz_stream() -> io::Result<liblzma::stream::Stream> {
-    Ok(liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?)
+/// Decompresses xz, members one behind the other. Unlike the library's own reader it hands out what a broken stream gave before
+/// it tells that the stream is broken.
+struct XzReader<R> {
+    inner: R,
+    stream: liblzma::stream::Stream,
+    error: Option<io::Error>,
+    is_done: bool,
+}
+
+impl<R: BufRead> XzReader<R> {
+    fn new(inner: R) -> io::Result<Self> {
+        let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
+        Ok(XzReader { inner, stream, error: None, is_done: false })
+    }
+}
+
+impl<R: BufRead> Read for XzReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        use liblzma::stream::{Action, Status};
+        if let Some(error) = self.error.take() {
+            self.is_done = true;
+            return Err(error);
+        }
+        while !self.is_done && !buffer.is_empty() {
+            let input = self.inner.fill_buf()?;
+            let (is_end, taken, given) = (input.is_empty(), self.stream.total_in(), self.stream.total_out());
+            let outcome = self.stream.process(input, buffer, if is_end { Action::Finish } else { Action::Run });
+            let (taken, given) = (self.stream.total_in() - taken, (self.stream.total_out() - given) as usize);
+            self.inner.consume(taken as usize);
+            match outcome {
+                Ok(Status::StreamEnd) => self.is_done = true,
+                Ok(_) if is_end && given == 0 => self.error = Some(io::Error::new(io::ErrorKind::UnexpectedEof, "xz stream is cut off")),
+                Ok(_) => {}
+                Err(error) => self.error = Some(error.into()),
+            }
+            if given > 0 {
+                return Ok(given);
+            }
+            if let Some(error) = self.error.take() {
+                self.is_done = true;
+                return Err(error);
+            }
+        }
+        Ok(0)
+    }
 }
 
 fn limited(inner: impl Read + Send + 'static, allowed: u64) -> Box<dyn Read + Send> {

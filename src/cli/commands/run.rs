@@ -518,10 +518,13 @@ fn day_gaps(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<
     gaps
 }
 
-/// Pauses of a log that are worth a word: at least three days, and three times as long as 95 % of its pauses, so that a source
-/// that seldom speaks does not fill the report.
+/// Pauses of a log that are worth a word. Of a source that speaks on (almost) every day: each day on which it does not. Of
+/// others: at least three days, and three times as long as 95 % of its pauses, so that one that seldom speaks does not fill
+/// the report.
 fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) -> Vec<((String, i64), i64)> {
     const SHORTEST_DAYS: i64 = 3;
+    /// Days by which a source is known to speak daily.
+    const KNOWN_BY_DAYS: usize = 14;
     let mut by_source: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for ((source, _), gap) in &gaps {
         by_source.entry(source).or_default().push(*gap);
@@ -529,9 +532,14 @@ fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) 
     for pauses in by_source.values_mut() {
         pauses.sort_unstable();
     }
-    let usual: BTreeMap<String, i64> = by_source.iter().map(|(source, pauses)| (source.to_string(), pauses[(pauses.len() - 1) * 95 / 100])).collect();
-    let is_unusual = |((source, _), gap): &((String, i64), i64)| streams.contains(source) && *gap >= SHORTEST_DAYS && *gap >= 3 * usual[source];
-    gaps.into_iter().filter(is_unusual).collect()
+    let shortest = |pauses: &Vec<i64>| match pauses[(pauses.len() - 1) * 95 / 100] {
+        0 if pauses.len() >= KNOWN_BY_DAYS => 1,
+        usual => SHORTEST_DAYS.max(3 * usual),
+    };
+    let shortest: BTreeMap<String, i64> = by_source.iter().map(|(source, pauses)| (source.to_string(), shortest(pauses))).collect();
+    // A pause of years lies before or after a record that a wrong clock dated.
+    let is_pause = |gap: i64| gap <= crate::frame::small::STRAY_GAP_DAYS;
+    gaps.into_iter().filter(|((source, _), gap)| streams.contains(source) && is_pause(*gap) && *gap >= shortest[source]).collect()
 }
 
 #[allow(clippy::too_many_arguments)]

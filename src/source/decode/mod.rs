@@ -1,13 +1,21 @@
 //! Bytes of one record -> its fields, one decoder a file.
 
+#[forbid(unsafe_code)]
 pub mod column;
+#[forbid(unsafe_code)]
 pub mod csv;
+#[forbid(unsafe_code)]
 pub mod delimited;
+#[forbid(unsafe_code)]
 pub mod expression;
+#[forbid(unsafe_code)]
 pub mod json;
+#[forbid(unsafe_code)]
 pub mod logfmt;
+#[forbid(unsafe_code)]
 pub mod pattern;
 pub mod structural;
+#[forbid(unsafe_code)]
 pub mod text;
 
 use crate::record::field::Fields;
