@@ -111,7 +111,10 @@ fn noise_in_one_line_takes_no_other_line_with_it() {
 /// A daily log that is silent for one day, for three, and an API that never spoke daily.
 #[test]
 fn days_without_records_between_days_that_have_them_are_told() {
-    let lines: String = (0..60usize).filter(|day| ![20, 40, 41, 42].contains(day)).map(|day| record(&format!("r-{day}"), 0).replace("1777885200000", &(1_775_001_600_000i64 + day as i64 * 86_400_000).to_string()) + "\n").collect();
+    let lines: String = (0..60usize)
+        .filter(|day| ![20, 40, 41, 42].contains(day))
+        .map(|day| record(&format!("r-{day}"), 0).replace("1777885200000", &(1_775_001_600_000i64 + day as i64 * 86_400_000).to_string()) + "\n")
+        .collect();
     let sources = Sources::new().file("in/log", lines);
     let (_, folder) = sources.run_in_out(&["--json"]);
     let coverage = read_parquet(&folder.join("parquet/coverage.parquet"));

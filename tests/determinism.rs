@@ -2,7 +2,7 @@
 //! same values when files are split or merged, apart from the columns that say where a record stood.
 
 use crate::ledger::{bzip2, gzip, xz, zstd};
-use crate::support::{Row, Sources, copy_folder, files_under, project, read_frame, read_parquet, run_in};
+use crate::support::{Reading, Row, Sources, copy_folder, files_under, project, read_frame, read_parquet, run_in};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -166,4 +166,16 @@ fn merge(paths: &[PathBuf]) {
     let texts: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).expect("a readable file")).collect();
     paths.iter().for_each(|path| fs::remove_file(path).expect("a file can be removed"));
     fs::write(&paths[0], texts.concat()).expect("a file can be written");
+}
+
+#[test]
+fn calls_that_went_to_disk_give_the_same_frames() {
+    let estate = [project().join("sample-data/estate")];
+    let (whole, spilled) = (Reading::new(&estate, None, None), Reading::bounded(&estate, None, None, Some(20_000)));
+    let segments: usize = spilled.evidence.requests.iter().map(|store| store.segments.len()).sum();
+    assert!(segments > 10, "{segments} segments");
+    assert!(whole.evidence.requests.iter().all(|store| store.segments.is_empty()));
+    assert_same("spilled", &files_under(&whole.frames.folder), &files_under(&spilled.frames.folder));
+    assert_eq!(whole.evidence.ledger, spilled.evidence.ledger);
+    assert_eq!(whole.frames.coverage, spilled.frames.coverage);
 }

@@ -44,7 +44,11 @@ fn temporaries(out: &Path) -> Vec<String> {
 }
 
 fn start(sources: &Sources, out: &str) -> Child {
-    command_in(sources.path(), &["run", "in", "--out", out, "--no-progress", "--quiet"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts")
+    command_in(sources.path(), &["run", "in", "--out", out, "--no-progress", "--quiet"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts")
 }
 
 fn finish(child: Child) -> (Option<i32>, String) {
@@ -194,7 +198,13 @@ fn no_socket_is_ever_opened() {
     for arguments in commands {
         let log = sources.path().join("strace.log");
         let output = if has_strace {
-            Command::new("strace").args(["-f", "-qq", "-e", "trace=network", "-e", "signal=none", "-o"]).arg(&log).arg(binary()).args(arguments).current_dir(sources.path()).output()
+            Command::new("strace")
+                .args(["-f", "-qq", "-e", "trace=network", "-e", "signal=none", "-o"])
+                .arg(&log)
+                .arg(binary())
+                .args(arguments)
+                .current_dir(sources.path())
+                .output()
         } else {
             Command::new("unshare").args(["--net", binary()]).args(arguments).current_dir(sources.path()).output()
         };

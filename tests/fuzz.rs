@@ -128,7 +128,8 @@ fn framing_withstands_mutations() {
 
 #[test]
 fn json_is_what_serde_json_says_it_is() {
-    let records: Vec<Vec<u8>> = SAMPLES.iter().flat_map(|sample| sample.split(|byte| *byte == b'\n').map(<[u8]>::to_vec)).filter(|line| line.starts_with(b"{")).collect();
+    let records: Vec<Vec<u8>> =
+        SAMPLES.iter().flat_map(|sample| sample.split(|byte| *byte == b'\n').map(<[u8]>::to_vec)).filter(|line| line.starts_with(b"{")).collect();
     fuzz(targets::json, &records, 20_000);
 }
 

@@ -23,7 +23,10 @@ fn an_injected_line_becomes_no_record_and_changes_no_column() {
     record["request"]["uri"] = json!(format!("/orders?q={field}"));
     // As gateways write it: in JSON a line break is an escape, in text a byte of a client's is `\xHH` (nginx, Apache, Envoy).
     let escaped = field.replace('\\', "\\x5C").replace('"', "\\x22").replace('\n', "\\x0A");
-    let nginx = format!("203.0.113.9 - alice [04/May/2026:09:00:00 +0000] \"GET /orders?q={} HTTP/1.1\" 200 5 \"{escaped}\" \"{escaped}\"", escaped.replace(' ', "%20"));
+    let nginx = format!(
+        "203.0.113.9 - alice [04/May/2026:09:00:00 +0000] \"GET /orders?q={} HTTP/1.1\" 200 5 \"{escaped}\" \"{escaped}\"",
+        escaped.replace(' ', "%20")
+    );
     let plain = "203.0.113.9 - alice [04/May/2026:09:00:00 +0000] \"GET /orders HTTP/1.1\" 200 5 \"-\" \"curl\"";
     let sources = Sources::new().file("in/kong", format!("{record}\n")).file("in/nginx", format!("{nginx}\n{plain}\n"));
     let reading = sources.read();
@@ -56,7 +59,8 @@ fn tables(folder: &Path) -> Vec<(String, Vec<Row>)> {
 /// A token that the gateway refused proves nothing: whom it names gets no scope, no live credential, and is not live.
 #[test]
 fn a_forged_token_in_a_refused_call_creates_nothing_that_lives() {
-    let token = forged(json!({"client_id": "ghost", "jti": "forged-1", "scope": "admin orders.all", "iat": 1777885000, "exp": 9999999999i64, "cnf": {"jkt": "x"}}));
+    let token =
+        forged(json!({"client_id": "ghost", "jti": "forged-1", "scope": "admin orders.all", "iat": 1777885000, "exp": 9999999999i64, "cnf": {"jkt": "x"}}));
     let at = |id: &str, status: u16, headers: Value, consumer: Option<&str>| {
         let mut record = call(id);
         record["request"]["headers"] = headers;
@@ -67,7 +71,8 @@ fn a_forged_token_in_a_refused_call_creates_nothing_that_lives() {
         record.to_string()
     };
     let good = at("r-1", 200, json!({"apikey": "8f14e45fceea167a5a36dedd4bea2543-XYZ"}), Some("shop"));
-    let refused: Vec<String> = [401, 403].iter().map(|status| at(&format!("f-{status}"), *status, json!({"authorization": format!("Bearer {token}")}), None)).collect();
+    let refused: Vec<String> =
+        [401, 403].iter().map(|status| at(&format!("f-{status}"), *status, json!({"authorization": format!("Bearer {token}")}), None)).collect();
     let run = |lines: &[String]| {
         let sources = Sources::new().file("in/log", lines.join("\n")).file("in/identities.csv", "identity,owner\nshop,payments\n");
         let (_, folder) = sources.run_in_out(&["--period", "2026-Q2"]);
@@ -78,7 +83,9 @@ fn a_forged_token_in_a_refused_call_creates_nothing_that_lives() {
         for row in rows.iter().filter(|row| json!(row).to_string().contains("ghost") || json!(row).to_string().contains("forged-1")) {
             let told = json!(row).to_string();
             assert!(name != "grants", "a grant: {told}");
-            let is_live = ["is_live", "live", "live_credentials", "granted", "used"].iter().any(|column| matches!(row.get(*column), Some(Value::Bool(true))) || row.get(*column).and_then(Value::as_i64).unwrap_or(0) > 0);
+            let is_live = ["is_live", "live", "live_credentials", "granted", "used"]
+                .iter()
+                .any(|column| matches!(row.get(*column), Some(Value::Bool(true))) || row.get(*column).and_then(Value::as_i64).unwrap_or(0) > 0);
             assert!(!is_live, "{name}: {told}");
         }
     }
@@ -108,7 +115,9 @@ fn clocks_that_differ_by_the_grace_change_no_verdict() {
         let sources = Sources::new().file("in/log", record.to_string()).file("in/jira.ndjson", ticket.to_string());
         let (_, folder) = sources.run_in_out(&["--period", "2026-Q2", "--only", "RV"]);
         let metrics = read_parquet(&folder.join("parquet/metrics.parquet"));
-        let is_headline = |row: &&Row| text(row, "metric_id") == "RV03" && text(row, "statistic") == "value" && text(row, "period") == "2026-Q2" && text(row, "segment_kind") == "all";
+        let is_headline = |row: &&Row| {
+            text(row, "metric_id") == "RV03" && text(row, "statistic") == "value" && text(row, "period") == "2026-Q2" && text(row, "segment_kind") == "all"
+        };
         metrics.iter().find(is_headline).and_then(|row| row["value"].as_f64())
     };
     assert_eq!([-299, 0, 300].map(late_calls), [Some(0.0); 3]);
@@ -120,11 +129,17 @@ fn clocks_that_differ_by_the_grace_change_no_verdict() {
 fn a_log_given_twice_changes_nothing() {
     let mut samples: Vec<(&str, String)> = Vec::new();
     samples.push(("ids", (0..50).map(|number| call(&format!("r-{number}")).to_string() + "\n").collect()));
-    let line = |number: u32| format!("203.0.113.{number} - alice [04/May/2026:09:00:{:02} +0000] \"GET /orders/{number} HTTP/1.1\" 200 5 \"-\" \"curl\"\n", number % 60);
+    let line = |number: u32| {
+        format!("203.0.113.{number} - alice [04/May/2026:09:00:{:02} +0000] \"GET /orders/{number} HTTP/1.1\" 200 5 \"-\" \"curl\"\n", number % 60)
+    };
     samples.push(("plain", (0..50).map(line).collect()));
     let values = |sources: &Sources| {
         let (finished, folder) = sources.run_in_out(&["--period", "2026-Q2"]);
-        (finished, ["metrics", "apis", "identities"].map(|name| read_parquet(&folder.join(format!("parquet/{name}.parquet")))), read_frame(&folder.join("parquet/frames"), "requests").len())
+        (
+            finished,
+            ["metrics", "apis", "identities"].map(|name| read_parquet(&folder.join(format!("parquet/{name}.parquet")))),
+            read_frame(&folder.join("parquet/frames"), "requests").len(),
+        )
     };
     let once = Sources::new();
     samples.iter().for_each(|(name, content)| once.put(&format!("in/{name}"), content));

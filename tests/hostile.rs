@@ -70,7 +70,8 @@ fn doubled_keys_and_numbers_out_of_range_change_no_other_column() {
     let status = |id: &str, status: &str| call(id).to_string().replace("\"status\":200", &format!("\"status\":{status}"));
     let text = [doubled, status("big", "1e40"), status("negative", "-5"), status("long", "99999999999999999999")].join("\n");
     let reading = Sources::new().file("in/log", text).read();
-    let found: Vec<(&str, Option<i64>)> = reading.rows["requests"].iter().map(|row| (row["request_id"].as_str().unwrap(), row.get("status").and_then(Value::as_i64))).collect();
+    let found: Vec<(&str, Option<i64>)> =
+        reading.rows["requests"].iter().map(|row| (row["request_id"].as_str().unwrap(), row.get("status").and_then(Value::as_i64))).collect();
     assert_eq!(found, [("last", Some(200)), ("big", None), ("negative", None), ("long", None)]);
     assert_eq!(reading.rows["requests"].iter().filter(|row| row["api"] == "orders").count(), 4);
 }
@@ -100,7 +101,8 @@ fn a_wrong_clock_does_not_choose_the_period() {
 fn a_file_expands_to_its_limit_and_what_came_before_counts() {
     let bomb = [call("a").to_string().as_bytes(), b"\n", &vec![b' '; 300_000]].concat();
     for (what, packed) in [("gzip", gzip(&bomb)), ("zstd", zstd(&bomb)), ("bzip2", bzip2(&bomb)), ("xz", xz(&bomb))] {
-        let sources = Sources::new().file("credlens.toml", "[limits]\ndecompressed = \"100kB\"\n").file("in/bomb", packed).file("in/log", call("b").to_string());
+        let sources =
+            Sources::new().file("credlens.toml", "[limits]\ndecompressed = \"100kB\"\n").file("in/bomb", packed).file("in/log", call("b").to_string());
         let (ids, _, state) = read(&sources, "bomb");
         assert_eq!(ids, ["a", "b"], "{what}");
         assert!(matches!(&state, Some(FileState::Failed(error)) if error.contains("[limits]")), "{what}: {state:?}");
@@ -137,7 +139,15 @@ fn make_fifo(path: &Path) {
 fn odd_files_and_names_are_read_or_told_and_never_waited_for() {
     let sources = Sources::new().file("in/x.json/inner.ndjson", call("inner").to_string());
     let place = sources.path().join("in");
-    let names: [&[u8]; 7] = [b"new\nline.ndjson", b"-dash.ndjson", b"bad-\xff\xfe.ndjson", b"| <b>`x` [y](z).ndjson", b"\x1b[31mred.ndjson", "ünï.ndjson".as_bytes(), b"glob*[a].ndjson"];
+    let names: [&[u8]; 7] = [
+        b"new\nline.ndjson",
+        b"-dash.ndjson",
+        b"bad-\xff\xfe.ndjson",
+        b"| <b>`x` [y](z).ndjson",
+        b"\x1b[31mred.ndjson",
+        "ünï.ndjson".as_bytes(),
+        b"glob*[a].ndjson",
+    ];
     for (number, name) in names.iter().enumerate() {
         fs::write(place.join(std::ffi::OsStr::from_bytes(name)), call(&format!("name-{number}")).to_string()).expect("a file of that name");
     }

@@ -555,13 +555,19 @@ fn unsafe_code_stands_in_one_module_and_says_why() {
     for (name, bytes) in crate::support::files_under(&crate::support::project().join("src")) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let lines: Vec<&str> = text.lines().collect();
-        for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl")) {
+        for (number, line) in
+            lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl"))
+        {
             assert_eq!(name, ALLOWED, "line {}: {line}", number + 1);
             let above = &lines[number.saturating_sub(4)..number];
             assert!(above.iter().any(|line| line.contains("SAFETY:")), "{name}:{}: {line}", number + 1);
         }
         let is_root = name.ends_with("mod.rs") || name == "lib.rs";
-        for module in lines.iter().enumerate().filter(|(_, line)| ["lib.rs", "source/mod.rs", "source/decode/mod.rs"].contains(&name.as_str()) && is_root && line.starts_with("pub mod ")) {
+        for module in lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| ["lib.rs", "source/mod.rs", "source/decode/mod.rs"].contains(&name.as_str()) && is_root && line.starts_with("pub mod "))
+        {
             let leads_there = ["pub mod source;", "pub mod decode;", "pub mod structural;"].contains(module.1);
             assert!(leads_there || lines[module.0 - 1] == "#[forbid(unsafe_code)]", "{name}: {}", module.1);
         }

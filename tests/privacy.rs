@@ -17,7 +17,12 @@ fn sources(config: &str) -> Sources {
             "service": {"name": "orders"}, "latencies": {}, "tries": [], "consumer": {"username": consumer}})
         .to_string()
     };
-    let calls = [kong("1", "a.liddell", ADDRESSES[0]), kong("2", "svc-shop", ADDRESSES[1]), kong("3", "bob@example.com", ADDRESSES[2]), kong("4", "erin@example.com", ADDRESSES[0])];
+    let calls = [
+        kong("1", "a.liddell", ADDRESSES[0]),
+        kong("2", "svc-shop", ADDRESSES[1]),
+        kong("3", "bob@example.com", ADDRESSES[2]),
+        kong("4", "erin@example.com", ADDRESSES[0]),
+    ];
     let okta = |id: &str, kind: &str, actor: &str, target: &str| {
         json!({"uuid": id, "published": "2026-05-04T09:00:00.000Z", "eventType": kind, "outcome": {"result": "SUCCESS"},
             "actor": {"id": actor, "type": "User", "alternateId": actor}, "target": [{"type": "User", "id": target, "alternateId": target}], "client": {"ipAddress": ADDRESSES[2]}})
@@ -32,7 +37,14 @@ fn sources(config: &str) -> Sources {
         .file("credlens.toml", config)
         .file("key", "the organisation's own key")
         .file("in/kong.ndjson", calls.join("\n"))
-        .file("in/okta.ndjson", [okta("o-1", "user.lifecycle.create", "carol@example.com", "erin@example.com"), okta("o-2", "user.session.start", "bob@example.com", "bob@example.com")].join("\n"))
+        .file(
+            "in/okta.ndjson",
+            [
+                okta("o-1", "user.lifecycle.create", "carol@example.com", "erin@example.com"),
+                okta("o-2", "user.session.start", "bob@example.com", "bob@example.com"),
+            ]
+            .join("\n"),
+        )
         .file("in/jira.ndjson", jira.to_string())
         .file("in/identities.csv", "identity,aliases,kind,owner\nalice,a.liddell,human,\nsvc-shop,,workload,payments\n")
         .file("in/apis.csv", "api,owner\norders,carol@example.com\n")
@@ -44,7 +56,8 @@ fn texts(folder: &Path) -> Vec<(String, String)> {
     files_under(folder)
         .into_iter()
         .map(|(name, bytes)| {
-            let text = if name.ends_with(".parquet") { json!(read_parquet(&folder.join(&name))).to_string() } else { String::from_utf8_lossy(&bytes).into_owned() };
+            let text =
+                if name.ends_with(".parquet") { json!(read_parquet(&folder.join(&name))).to_string() } else { String::from_utf8_lossy(&bytes).into_owned() };
             (name, text)
         })
         .collect()
@@ -79,7 +92,8 @@ fn with_privacy_no_output_names_a_person_or_an_address() {
         assert!(!finished.stdout.contains(word) && !finished.stderr.contains(word), "{word}");
     }
     assert_eq!(metrics(&folder), measured, "names are no measure");
-    let addresses: BTreeSet<String> = read_frame(&folder.join("parquet/frames"), "requests").iter().map(|row| text(row, "client_address").to_string()).collect();
+    let addresses: BTreeSet<String> =
+        read_frame(&folder.join("parquet/frames"), "requests").iter().map(|row| text(row, "client_address").to_string()).collect();
     assert_eq!(addresses.into_iter().collect::<Vec<_>>(), ["198.51.100.0/24", "2001:db8:aaaa::/48", "203.0.113.0/24"]);
     // Workloads and teams keep their names.
     assert!(identities(&folder).contains("svc-shop") && !found(&folder, &["payments"]).is_empty());

@@ -1,6 +1,6 @@
 //! README.md is true: its console blocks run as they stand, and its examples of configuration and packs are read.
 
-use crate::support::{binary, copy_folder, project, skipped};
+use crate::support::{binary, copy_folder, embedded_packs, project, skipped};
 use credlens::cli::config::Config;
 use credlens::source::library::Pack;
 use std::fs;
@@ -127,6 +127,14 @@ fn the_readme_names_every_measure() {
     for (id, definition) in credlens::metric::catalog::Catalog::new(&[]).expect("the catalog").definitions() {
         assert!(text.contains(&format!("| [{id}](")) && text.contains(&definition.title), "README.md does not name {id} {}", definition.title);
     }
+}
+
+#[test]
+fn the_readme_names_every_pack() {
+    let Ok(text) = fs::read_to_string(project().join("README.md")) else { return skipped("README.md", "it is not there") };
+    let library = embedded_packs();
+    let missing: Vec<&str> = library.packs.iter().map(Pack::id).filter(|id| !text.contains(&format!("| `{id}` |"))).collect();
+    assert!(missing.is_empty(), "README.md does not name {missing:?}");
 }
 
 /// Links lead to files that are there.

@@ -4,11 +4,12 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use credlens::cli::config::Config;
 use credlens::frame::build::{FrameSettings, Frames, build_frames};
+use credlens::frame::segment::Spill;
 use credlens::period::format_instant;
 use credlens::record::token::Digester;
 use credlens::source::discover::discover;
 use credlens::source::library::Library;
-use credlens::source::read::{Counts, Evidence, Progress, ReadSettings, read_all};
+use credlens::source::read::{Counts, Evidence, MemoryBound, Progress, ReadSettings, read_all};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -164,8 +165,16 @@ pub struct Reading {
 
 impl Reading {
     pub fn new(paths: &[PathBuf], config: Option<&Path>, pack: Option<&str>) -> Reading {
+        Reading::bounded(paths, config, pack, None)
+    }
+
+    /// As `new`, with so many bytes of calls in a thread's memory.
+    pub fn bounded(paths: &[PathBuf], config: Option<&Path>, pack: Option<&str>, bytes_per_thread: Option<usize>) -> Reading {
         let config = Config::load(config.filter(|path| path.exists()), &[]).expect("a configuration without mistakes");
-        let library = if config.packs.is_empty() { embedded_packs() } else { Arc::new(Library::new(&config.packs).expect("packs that compile")) };
+        let library = match config.packs.is_empty() && config.pack_changes.is_empty() {
+            true => embedded_packs(),
+            false => Arc::new(Library::with_changes(&config.packs, &config.pack_changes).expect("packs that compile")),
+        };
         let settings = ReadSettings {
             threads: 2,
             digester: Digester::new(config.hash_key.clone()),
@@ -176,7 +185,7 @@ impl Reading {
             keep_raw: false,
             limits: config.limits,
             addresses: config.addresses,
-            bound: None,
+            bound: bytes_per_thread.map(|bytes_per_thread| MemoryBound { bytes_per_thread, spill: Spill::new(std::env::temp_dir()) }),
         };
         let paths: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         let mut evidence = read_all(&discover(&paths).files, &library, &settings, &Progress::default());

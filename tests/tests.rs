@@ -7,7 +7,10 @@
 mod support;
 
 mod formats;
+mod framing;
+mod inventories;
 mod packs;
+mod parquet_input;
 
 mod completeness;
 mod determinism;

@@ -6,7 +6,7 @@ use crate::record::address::Addresses;
 use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::TicketSettings;
 use crate::record::scope::{DEFAULT_BROAD, DEFAULT_NOT_BROAD, ScopeGrammar};
-use crate::record::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
+use crate::record::time::{DateOrder, MICROS_PER_DAY, MICROS_PER_SECOND};
 use crate::source::open::Limits;
 use chrono_tz::Tz;
 use regex::Regex;
@@ -82,6 +82,8 @@ struct Source {
     zone: Option<String>,
     /// Year of instants that the source writes without one.
     year: Option<i64>,
+    /// Order of dates such as 02/08/2024: `day_first` or `month_first`.
+    date_order: Option<DateOrder>,
     /// The source's own `log_format` strings, tried before the pack's.
     format: Option<Formats>,
     /// Columns filled in another way than the pack's.
@@ -103,6 +105,10 @@ impl Source {
         let mut changes = toml::Table::new();
         if let Some(year) = self.year {
             changes.insert("year".into(), year.into());
+        }
+        if let Some(order) = self.date_order {
+            let name = if order == DateOrder::DayFirst { "day_first" } else { "month_first" };
+            changes.insert("date_order".into(), name.into());
         }
         if let Some(format) = &self.format {
             let formats = match format {

@@ -72,6 +72,24 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+thread_local! {
+    /// Whether a panic of this thread is expected and caught.
+    static EXPECTS_PANIC: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// What a library made of hostile bytes; `None` where it panicked, which is an error of the bytes and told as one.
+pub fn without_panics<T>(read: impl FnOnce() -> T) -> Option<T> {
+    let before = EXPECTS_PANIC.replace(true);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).ok();
+    EXPECTS_PANIC.set(before);
+    outcome
+}
+
+/// True in a thread that is inside `without_panics`.
+pub fn expects_panic() -> bool {
+    EXPECTS_PANIC.get()
+}
+
 /// Makes text from logs safe on a terminal: control characters and bidirectional marks are shown, not sent.
 pub fn terminal_safe(text: &str) -> String {
     let is_hostile = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

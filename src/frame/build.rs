@@ -97,6 +97,8 @@ impl ScopeSets {
 /// Builds and writes the three record frames. Only writing can fail.
 pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &FrameSettings, folder: &Path) -> io::Result<Frames> {
     let mut duplicates: BTreeMap<(u32, u64), i64> = BTreeMap::new();
+    let apis: BTreeSet<&str> = evidence.requests.iter().flat_map(|store| store.texts[Text::Api as usize].iter()).collect();
+    evidence.inventory.add_documents(&apis);
     settle_events(evidence, settings, &mut duplicates);
     settle_tickets(evidence, settings, &mut duplicates);
     let names: Vec<String> = evidence.files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
@@ -144,7 +146,9 @@ fn hide_people(evidence: &Evidence, table: &mut Table) {
     for (name, column) in &mut table.columns {
         let Column::Text(values) = column else { continue };
         match name.as_str() {
-            "identity" | "identity_seen" | "owner" | "actor" | "assignee" => values.iter_mut().flatten().for_each(|name| *name = people.name(name).into_owned()),
+            "identity" | "identity_seen" | "owner" | "actor" | "assignee" => {
+                values.iter_mut().flatten().for_each(|name| *name = people.name(name).into_owned())
+            }
             "credential" => values.iter_mut().flatten().for_each(|reference| *reference = people.reference(reference).into_owned()),
             _ => {}
         }
@@ -165,16 +169,22 @@ fn settle_events(evidence: &mut Evidence, settings: &FrameSettings, duplicates: 
     };
     let mut order: Vec<usize> = (0..evidence.events.len()).collect();
     order.sort_by_key(|&i| (evidence.events[i].file, evidence.events[i].record));
-    let mut keep = vec![true; evidence.events.len()];
+    let (mut keep, mut replayed, mut gave_more) = (vec![true; evidence.events.len()], Vec::new(), HashSet::new());
     for i in order {
         let event = &evidence.events[i];
-        let Some(id) = &event.row.event_id else { continue };
         let source = evidence.files[event.file as usize].pack;
-        if !seen.insert((source, id.clone(), event.row.event_us)) {
-            keep[i] = false;
-            duplicates.insert((event.file, event.record), day_of(event.row.event_us));
+        // Some sources give one id to several events of one instant: those are no replays.
+        let key = |id: &String| (source, id.clone(), event.row.event_us, event.row.event_type.clone(), event.row.ordinal);
+        let is_new = event.row.event_id.as_ref().is_none_or(|id| seen.insert(key(id)));
+        keep[i] = is_new;
+        match (is_new, event.row.ordinal) {
+            (false, 0) => replayed.push(((event.file, event.record), day_of(event.row.event_us))),
+            (true, 1..) => drop(gave_more.insert((event.file, event.record))),
+            _ => {}
         }
     }
+    // A record of several events is a duplicate if none of them is new.
+    duplicates.extend(replayed.into_iter().filter(|(record, _)| !gave_more.contains(record)));
     let mut keep = keep.into_iter();
     evidence.events.retain(|_| keep.next().unwrap_or(true));
     let mut issuers: HashMap<(String, String), String> = HashMap::new();

@@ -374,4 +374,3 @@ fn bindings(evidence: &Evidence) -> HashMap<&str, Bound> {
     let issued = evidence.events.iter().filter(|event| event.row.action == Action::TokenIssued && event.row.outcome == Outcome::Success);
     issued.filter_map(|event| Some((event.row.credential.as_deref()?, event.row.bound?))).collect()
 }
-

@@ -267,7 +267,10 @@ mod tests {
                 assert_eq!((loaded.event_us[place], loaded.file[place], loaded.record[place]), (given.event_us[of], given.file[of], given.record[of]));
                 assert_eq!((loaded.symbols[0][place], loaded.symbols[TEXTS - 1][place]), (given.symbols[0][of], given.symbols[TEXTS - 1][of]));
                 assert_eq!((loaded.token_issued_us[place], loaded.token_expires_us[place]), (given.token_issued_us[of], given.token_expires_us[of]));
-                assert_eq!((loaded.status[place], loaded.decision[place], loaded.violation[place]), (given.status[of], given.decision[of], given.violation[of]));
+                assert_eq!(
+                    (loaded.status[place], loaded.decision[place], loaded.violation[place]),
+                    (given.status[of], given.decision[of], given.violation[of])
+                );
                 assert_eq!((loaded.evidence[place], loaded.scheme[place]), (given.evidence[of], given.scheme[of]));
                 assert_eq!(loaded.request_id(place), given.request_id(of));
             }

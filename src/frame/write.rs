@@ -82,7 +82,9 @@ impl ParquetWriter {
             let part = batch.slice(at, (batch.num_rows() - at).min(ROW_GROUP_ROWS - *rows));
             // No column nests more than a list of strings: each has one leaf and so one writer.
             let columns = writers.par_iter_mut().zip(&self.schema.fields()[..]).zip(part.columns());
-            columns.try_for_each(|((writer, field), array)| compute_leaves(field, array)?.iter().try_for_each(|leaf| writer.write(leaf))).map_err(io::Error::other)?;
+            columns
+                .try_for_each(|((writer, field), array)| compute_leaves(field, array)?.iter().try_for_each(|leaf| writer.write(leaf)))
+                .map_err(io::Error::other)?;
             at += part.num_rows();
             *rows += part.num_rows();
             if *rows == ROW_GROUP_ROWS {

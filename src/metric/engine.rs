@@ -149,7 +149,9 @@ impl<'a> Run<'a> {
         let is_read = |column: &String| column != "month" && (column == "event_us" || readers.iter().any(|query| mentions(&query.sql, column)));
         let pool = rayon::ThreadPoolBuilder::new().stack_size(QUERY_STACK_BYTES).build();
         let pool = pool.map_err(|error| EngineError { query: "(any)".into(), message: error.to_string() })?;
-        let rows_at_once = (memory / BYTES_PER_CALL / ROW_GROUP_ROWS).max(1) * ROW_GROUP_ROWS;
+        // Whole row groups, where there is room for one: each is then decoded once.
+        let rows = (memory / BYTES_PER_CALL).max(1);
+        let rows_at_once = if rows < ROW_GROUP_ROWS { rows } else { rows / ROW_GROUP_ROWS * ROW_GROUP_ROWS };
         Ok(Run { catalog, frames, done, timings: BTreeMap::new(), request_columns: columns.filter(is_read).collect(), rows_at_once, pool })
     }
 

@@ -49,6 +49,15 @@ impl<'a> Fields<'a> {
         Fields { record, spans }
     }
 
+    /// The record's text and where the slots lie in it.
+    pub fn record(&self) -> &'a str {
+        self.record
+    }
+
+    pub fn spans(&self) -> &'a [Span] {
+        self.spans
+    }
+
     /// The kind found at a slot.
     pub fn kind(&self, slot: usize) -> FieldKind {
         self.spans[slot].kind

@@ -1,10 +1,10 @@
-//! An IdP's or audit record -> one row of `identity_events`.
+//! An IdP's or audit record -> rows of `identity_events`: one, or one for each event that it holds.
 
 use super::proof::Bound;
 use super::scope::glob_matches;
 use super::time::Micros;
 use crate::source::pack::{EventColumns, IdentityEventMap};
-use crate::source::plan::{Candidates, Compiler, Condition, Context, ScopeText};
+use crate::source::plan::{Candidates, Compiler, Condition, Context, Place, ScopeText};
 
 closed_list! {
     /// What an event did, in our words.
@@ -42,6 +42,8 @@ closed_list! {
 #[derive(Debug, Clone)]
 pub struct IdentityEventRow {
     pub event_us: Micros,
+    /// Which of its record's events it is, from 0.
+    pub ordinal: u32,
     pub provider: String,
     pub event_id: Option<String>,
     pub event_type: Option<String>,
@@ -67,6 +69,9 @@ pub struct IdentityEventRow {
 /// An identity event map compiled to slots.
 #[derive(Debug, Clone)]
 pub struct IdentityEventPlan {
+    each: Option<Place>,
+    /// `each` ends in `[*]`: a record without that list gives one row.
+    each_of_list: bool,
     keep: Option<Condition>,
     provider: String,
     event_time: Candidates,
@@ -137,6 +142,8 @@ impl IdentityEventPlan {
         });
         let rules = rules.collect::<Result<_, String>>()?;
         Ok(IdentityEventPlan {
+            each: map.each.as_ref().map(|path| compiler.place(path.strip_suffix("[*]").unwrap_or(path))).transpose()?,
+            each_of_list: map.each.as_ref().is_some_and(|path| path.ends_with("[*]")),
             keep: compiler.optional(&map.keep)?,
             provider: map.provider.clone().unwrap_or_else(|| pack_id.to_string()),
             event_time: compiler.candidates(&map.event_time)?,
@@ -151,17 +158,32 @@ impl IdentityEventPlan {
         })
     }
 
-    /// True when the record is an event of interest.
-    pub fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
+    /// Reads one record: its rows, none if it is of no interest. The error is a reject reason of the whole record.
+    pub fn rows<'a>(&'a self, context: &mut Context<'a>) -> Result<Vec<IdentityEventRow>, &'static str> {
+        let each = self.each.as_ref().filter(|each| !self.each_of_list || context.is_list(each));
+        let Some(each) = each else {
+            return if self.wants(context) { Ok(vec![self.row(context, 0)?]) } else { Ok(Vec::new()) };
+        };
+        let mut rows = Vec::new();
+        for element in context.elements(each) {
+            context.element = Some(element);
+            if self.wants(context) {
+                rows.push(self.row(context, rows.len() as u32)?);
+            }
+        }
+        context.element = None;
+        Ok(rows)
+    }
+
+    fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
         self.keep.as_ref().is_none_or(|keep| keep.holds(context))
     }
 
-    /// Reads one record. The error is a reject reason.
-    pub fn row<'a>(&'a self, context: &Context<'a>) -> Result<IdentityEventRow, &'static str> {
+    fn row<'a>(&'a self, context: &Context<'a>, ordinal: u32) -> Result<IdentityEventRow, &'static str> {
         let event_us = match self.event_time.instant(context) {
             Ok(Some(instant)) => instant,
             Ok(None) => return Err("missing_event_time"),
-            Err(_) => return Err("bad_timestamp"),
+            Err(reason) => return Err(reason),
         };
         let event_type = self.event_type.owned(context).ok_or("missing_event_type")?;
         let rule = self.rules.iter().find(|rule| rule.fits(&event_type, context));
@@ -173,6 +195,7 @@ impl IdentityEventPlan {
         let issues = matches!(action, Action::CredentialIssued | Action::TokenIssued | Action::TokenRefreshed);
         Ok(IdentityEventRow {
             event_us,
+            ordinal,
             provider: self.provider.clone(),
             event_id: self.event_id.owned(context),
             event_type: Some(event_type),

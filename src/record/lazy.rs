@@ -50,6 +50,20 @@ impl<'a> LazyValue<'a> {
         Items { list: self, at: if self.is_list() { 1 } else { self.0.len() } }
     }
 
+    /// The members of an object, each with its name; none where it is none.
+    pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, LazyValue<'a>)> {
+        let mut at = if self.is_object() { 1 } else { self.0.len() };
+        std::iter::from_fn(move || {
+            let start = self.next_value(at)?;
+            let end = self.end_of(start);
+            let raw = &self.0[start + 1..end - 1];
+            let value = self.next_value(end + self.0[end..].find(':')? + 1)?;
+            at = self.end_of(value);
+            let name = if raw.contains('\\') { Cow::Owned(unescape(raw.as_bytes())?) } else { Cow::Borrowed(raw) };
+            Some((name, LazyValue::new(&self.0[value..at])))
+        })
+    }
+
     /// A scalar as text, `None` for lists, objects, null and the absent spellings.
     pub fn text(self) -> Option<Cow<'a, str>> {
         let text = match self.0.as_bytes().first()? {
@@ -152,6 +166,9 @@ mod tests {
         assert_eq!((items[1].get("id").unwrap().text().unwrap(), items[1].get("t2").unwrap().text()), ("7".into(), None));
         assert_eq!((items[2].text().unwrap(), items[3].text().unwrap()), ("s\"".into(), "true".into()));
         assert_eq!(LazyValue::new(r#"{"a":1,"a":2}"#).get("a").unwrap().text().unwrap(), "2");
+        let members: Vec<_> = LazyValue::new(r#"{"a":{"x":1}, "b\/c" : [2] }"#).members().map(|(name, value)| (name, value.0)).collect();
+        assert_eq!(members, [("a".into(), r#"{"x":1}"#), ("b/c".into(), "[2]")]);
+        assert_eq!((LazyValue::new("{}").members().count(), LazyValue::new("[1]").members().count()), (0, 0));
         assert_eq!((LazyValue::new("[]").items().count(), LazyValue::new("{}").get("a")), (0, None));
     }
 }

@@ -32,6 +32,8 @@ pub mod field;
 pub mod identity_event;
 pub mod inventory;
 pub mod lazy;
+pub mod local_time;
+pub mod operation;
 pub mod person;
 pub mod proof;
 pub mod request;

@@ -2,10 +2,11 @@
 
 use super::decision::{BlockedCall, Decision, Violation, violation_of};
 use super::field;
+use super::operation::DeclaredRoute;
 use super::proof::{AuthScheme, Certificate, Confirmation, Evidence, Peer};
 use super::time::Micros;
 use super::token::{self, Claims};
-use crate::source::pack::RequestMap;
+use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, RequestMap};
 use crate::source::plan::{Candidates, Compiler, Condition, Context, ScopeText};
 use std::borrow::Cow;
 
@@ -44,6 +45,8 @@ pub struct RequestPlan {
     api: Candidates,
     method: Candidates,
     route: Candidates,
+    /// The paths that `route` makes templates of, as they came.
+    path: Candidates,
     identity: Candidates,
     credential: Candidates,
     authorization: Candidates,
@@ -113,6 +116,7 @@ impl RequestPlan {
             api: compiler.candidates(&map.api)?,
             method: compiler.candidates(&map.method)?,
             route: compiler.candidates(&map.route)?,
+            path: compiler.candidates(&paths_of(&map.route))?,
             identity: compiler.candidates(&map.identity)?,
             credential: compiler.candidates(&map.credential)?,
             authorization: compiler.candidates(&map.authorization)?,
@@ -153,7 +157,7 @@ impl RequestPlan {
         let event_us = match self.event_time.instant(context) {
             Ok(Some(instant)) => instant,
             Ok(None) => return Err("missing_event_time"),
-            Err(_) => return Err("bad_timestamp"),
+            Err(reason) => return Err(reason),
         };
         let status = self.status.text(context).and_then(|text| parse_status(&text));
         context.status = status.unwrap_or(0);
@@ -163,6 +167,14 @@ impl RequestPlan {
         let credential = self.credential.text(context);
         let (decision, violation) = self.verdict(context, scheme, credential.is_some());
         let confirmation = self.confirmation(context, &came, certificate);
+        let (api, method, mut route) = (self.api.text(context), self.method.text(context).map(upper_case), self.route.text(context));
+        let declared = self.declared_operation(context, api.as_deref(), method.as_deref(), route.as_deref());
+        let mut required_scopes = self.required_scopes.scopes(context);
+        if let Some(declared) = declared {
+            let demanded = declared.required_scopes.map(|scopes| ScopeText::List(scopes.to_vec()));
+            required_scopes = required_scopes.or(demanded);
+            route = Some(Cow::Borrowed(declared.route));
+        }
         let claims = context.token.claims.as_ref();
         let evidence = Evidence {
             scheme,
@@ -180,16 +192,16 @@ impl RequestPlan {
             event_us,
             gateway: self.gateway.text(context),
             request_id: self.request_id.text(context),
-            api: self.api.text(context),
-            method: self.method.text(context).map(upper_case),
-            route: self.route.text(context),
+            api,
+            method,
+            route,
             identity_seen: self.identity.text(context),
             credential,
             token_type: self.token_type.text(context),
             token_issued_us: issued.or(self.token_issued_at.instant(context).unwrap_or(None)),
             token_expires_us: expires.or(self.token_expires_at.instant(context).unwrap_or(None)),
             scopes: self.scopes.scopes(context),
-            required_scopes: self.required_scopes.scopes(context),
+            required_scopes,
             status,
             decision,
             violation,
@@ -198,6 +210,13 @@ impl RequestPlan {
             environment: self.environment.text(context),
             evidence,
         })
+    }
+
+    /// The operation that a document declares and the call is, told by its path, else by the route that was logged.
+    fn declared_operation<'a>(&'a self, context: &Context<'a>, api: Option<&str>, method: Option<&str>, route: Option<&str>) -> Option<DeclaredRoute<'a>> {
+        let operations = context.operations?;
+        let path = self.path.text(context);
+        operations.find(api?, method, path.as_deref().or(route)?, route)
     }
 
     /// Reads the authorization value and API keys, and keeps only what may be known of them.
@@ -340,6 +359,17 @@ struct CredentialThatCame {
     scheme: Option<AuthScheme>,
     token_is_jwt: bool,
     has_api_key: bool,
+}
+
+/// The candidates of a route that make a template of a path, without making one.
+fn paths_of(route: &CandidatesFile) -> CandidatesFile {
+    let path = |candidate: &CandidateFile| match candidate {
+        CandidateFile::Detailed(detail) if detail.template => {
+            Some(CandidateFile::Detailed(Box::new(CandidateDetail { template: false, ..(**detail).clone() })))
+        }
+        _ => None,
+    };
+    CandidatesFile::Many(route.as_slice().iter().filter_map(path).collect())
 }
 
 fn parse_value<T>(text: &Option<String>, parse: impl Fn(&str) -> Option<T>, what: &str) -> Result<Option<T>, String> {

@@ -106,7 +106,7 @@ impl TicketPlan {
         let reported_us = match self.reported_at.instant(context) {
             Ok(Some(instant)) => instant,
             Ok(None) => return Err("missing_reported_at"),
-            Err(_) => return Err("bad_timestamp"),
+            Err(reason) => return Err(reason),
         };
         let labels = self.text.as_ref().and_then(|place| context.document(place)).map(|text| LabelledLines::read(&text)).unwrap_or_default();
         let clock = |field: &'a Candidates, label: &str| field.instant(context).ok().flatten().or_else(|| labels.instant(label, context));
@@ -161,7 +161,7 @@ impl TicketPlan {
         let tree = context.document(self.history.as_ref()?)?;
         let entries = tree.as_array()?;
         let moved = entries.iter().filter(|entry| entry_moves_to(entry, rule, &settings.revoked_statuses));
-        let instants = moved.filter_map(|entry| time::parse(entry.get(&rule.at)?.as_str()?, TimeForm::Iso, context.zone));
+        let instants = moved.filter_map(|entry| time::parse(entry.get(&rule.at)?.as_str()?, TimeForm::Any, context.local()));
         instants.max()
     }
 }
@@ -211,11 +211,11 @@ impl LabelledLines {
     }
 
     fn last_instant(&self, label: &str, context: &Context<'_>) -> Option<Micros> {
-        self.0.iter().rev().filter(|(name, _)| name == label).find_map(|(_, value)| time::parse(value, TimeForm::Iso, context.zone))
+        self.0.iter().rev().filter(|(name, _)| name == label).find_map(|(_, value)| time::parse(value, TimeForm::Any, context.local()))
     }
 
     fn instant(&self, label: &str, context: &Context<'_>) -> Option<Micros> {
-        self.0.iter().filter(|(name, _)| name == label).find_map(|(_, value)| time::parse(value, TimeForm::Iso, context.zone))
+        self.0.iter().filter(|(name, _)| name == label).find_map(|(_, value)| time::parse(value, TimeForm::Any, context.local()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! The source's own offset is applied, never dropped. A local time without an offset is read with the zone given for its
 //! source (UTC by default). Calendar arithmetic is Howard Hinnant's `days_from_civil`.
 
+use super::local_time::parse_written;
 use chrono::{NaiveDate, TimeZone};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -13,11 +14,37 @@ pub type Micros = i64;
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
 pub const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
+/// Which of two numbers is the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateOrder {
+    DayFirst,
+    MonthFirst,
+}
+
+/// What a source leaves unsaid in its instants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Local {
+    /// Zone of instants without an offset.
+    pub zone: Tz,
+    /// Order of `02/08/2024`; without it such a date is no instant unless a number above 12 tells it.
+    pub order: Option<DateOrder>,
+    /// Year of instants that have none.
+    pub year: Option<i64>,
+}
+
+impl From<Tz> for Local {
+    fn from(zone: Tz) -> Self {
+        Local { zone, order: None, year: None }
+    }
+}
+
 /// How a source writes an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeForm {
-    /// ISO 8601 / RFC 3339, `T`, blank or ` - ` (gin) between date and time, any number of fraction digits, offset with or without colon or absent.
+    /// ISO 8601 / RFC 3339, `T`, blank or ` - ` (gin) between date and time, any number of fraction digits, offset with or without colon or absent;
+    /// year first in other dress too: AM and PM, zone names, single digits, `20240802084500.123`.
     Iso,
     EpochS,
     EpochMs,
@@ -29,24 +56,76 @@ pub enum TimeForm {
     Clf,
     /// `Jan 29 08:27:09` (RFC 3164), fraction allowed: an instant only with a year given for the source. Else as `any`.
     MonthDay,
-    /// Epoch of any unit, or ISO, or CLF.
+    /// As written for people, see `local_time`: month names, AM and PM, day and month in the source's order, zone names.
+    Locale,
+    /// All of the above, and `/Date(1722588300000)/` of .NET.
     Any,
 }
 
 /// Parses `text` in the given form. `None` is a bad timestamp; years 1 to 9999 are accepted.
-pub fn parse(text: &str, form: TimeForm, zone: Tz) -> Option<Micros> {
+pub fn parse(text: &str, form: TimeForm, local: impl Into<Local>) -> Option<Micros> {
+    let local = local.into();
+    let zone = local.zone;
     match form {
-        TimeForm::Iso => parse_iso(text.as_bytes(), zone),
+        TimeForm::Iso => parse_iso(text.as_bytes(), zone).or_else(|| parse_year_first(text, local)),
         TimeForm::EpochS => parse_epoch(text, MICROS_PER_SECOND, 1),
         TimeForm::EpochMs => parse_epoch(text, 1_000, 1),
         TimeForm::EpochUs => parse_epoch(text, 1, 1),
         TimeForm::EpochNs => parse_epoch(text, 1, 1_000),
         TimeForm::Epoch => parse_epoch_by_magnitude(text),
         TimeForm::Clf => parse_clf(text.as_bytes(), zone),
-        TimeForm::MonthDay | TimeForm::Any => {
-            parse_epoch_by_magnitude(text).or_else(|| parse_iso(text.as_bytes(), zone)).or_else(|| parse_clf(text.as_bytes(), zone))
-        }
+        TimeForm::Locale => parse_written(text, local),
+        TimeForm::MonthDay => local.year.and_then(|year| parse_month_day(text.as_bytes(), year, zone)).or_else(|| parse_any(text, local)),
+        TimeForm::Any => parse_any(text, local),
     }
+}
+
+fn parse_any(text: &str, local: Local) -> Option<Micros> {
+    if is_compact(text.as_bytes()) {
+        return parse_compact(text.as_bytes(), local.zone);
+    }
+    parse_epoch_by_magnitude(text)
+        .or_else(|| parse_iso(text.as_bytes(), local.zone))
+        .or_else(|| parse_clf(text.as_bytes(), local.zone))
+        .or_else(|| parse_dotnet(text))
+        // Without a year of its own such a text is an instant only where its form says so (`month_day`).
+        .or_else(|| parse_written(text, Local { year: None, ..local }))
+}
+
+/// What is ISO in all but dress.
+fn parse_year_first(text: &str, local: Local) -> Option<Micros> {
+    let is_year_first = text.len() > 5 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit);
+    if !is_year_first { None } else { parse_compact(text.as_bytes(), local.zone).or_else(|| parse_written(text, local)) }
+}
+
+/// `20240802084500`, fraction allowed with or without a point: 14 digits are no milliseconds before the year 2286.
+fn is_compact(text: &[u8]) -> bool {
+    matches!(leading_digits(text), 14 | 17) && matches!(text[0], b'1' | b'2')
+}
+
+fn leading_digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+fn parse_compact(text: &[u8], zone: Tz) -> Option<Micros> {
+    if !is_compact(text) {
+        return None;
+    }
+    let digits = leading_digits(text);
+    let mut cursor = Cursor { rest: text };
+    let day = days(cursor.digits(4)?, cursor.digits(2)?, cursor.digits(2)?)?;
+    let second = time_of_day(cursor.digits(2)?, cursor.digits(2)?, cursor.digits(2)?)?;
+    let micros = if digits == 17 { cursor.digits(3)? * 1_000 } else { cursor.fraction()? };
+    let offset = cursor.offset()?;
+    instant(day, second, micros, offset, zone)
+}
+
+/// `/Date(1722588300000)/`, `/Date(1722588300000+0200)/`: milliseconds UTC; the offset is only for display.
+fn parse_dotnet(text: &str) -> Option<Micros> {
+    let inside = text.replace('\\', "");
+    let inside = inside.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    let zone = inside.char_indices().skip(1).find(|(_, character)| matches!(character, '+' | '-')).map_or(inside.len(), |(at, _)| at);
+    parse_epoch(&inside[..zone], 1_000, 1)
 }
 
 /// Years 1 to 9999: outside them a timestamp is taken for an error.
@@ -109,7 +188,7 @@ fn parse_epoch_by_magnitude(text: &str) -> Option<Micros> {
 }
 
 /// Days from 1970-01-01 of a civil date, checked.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+pub(super) fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let lengths = [31, if is_leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=lengths[(month - 1) as usize]).contains(&day) {
         return None;
@@ -205,11 +284,11 @@ impl Cursor<'_> {
 }
 
 /// Time of day in seconds; a leap second (`:60`) is read as the second that follows.
-fn time_of_day(hour: i64, minute: i64, second: i64) -> Option<i64> {
+pub(super) fn time_of_day(hour: i64, minute: i64, second: i64) -> Option<i64> {
     (hour <= 23 && minute <= 59 && second <= 60).then_some(hour * 3600 + minute * 60 + second)
 }
 
-fn instant(day: i64, second: i64, micros: i64, offset: Option<i64>, zone: Tz) -> Option<Micros> {
+pub(super) fn instant(day: i64, second: i64, micros: i64, offset: Option<i64>, zone: Tz) -> Option<Micros> {
     let local = (day * 86_400 + second) * MICROS_PER_SECOND + micros;
     match offset {
         Some(east) => in_range(i128::from(local - east * MICROS_PER_SECOND)),
@@ -370,6 +449,39 @@ mod tests {
         assert_eq!(parse_month_day(b"Jul 01 02:00:00,123", 2026, Tz::Europe__Paris), expected);
         assert_eq!(parse_month_day(b"Feb 29 00:00:00", 2026, Tz::UTC), None);
         assert_eq!(utc("Jul  1 00:00:00", TimeForm::MonthDay), None);
+    }
+
+    #[test]
+    fn every_form_is_found_by_any() {
+        let expected = Some(1_782_864_000_123_000);
+        for text in [
+            "1782864000123",
+            "1782864000.123",
+            "1.782864000123e9",
+            "1782864000123000",
+            "1782864000123000000",
+            "20260701000000.123",
+            "20260701000000123",
+            "2026-07-01T00:00:00.123Z",
+            "2026-07-01 12:00:00.123 AM",
+            "01/Jul/2026:00:00:00.123 +0000",
+            "/Date(1782864000123)/",
+            "\\/Date(1782864000123+0200)\\/",
+            "Jul 1, 2026, 12:00:00.123 AM",
+        ] {
+            assert_eq!(utc(text, TimeForm::Any), expected, "{text}");
+        }
+        assert_eq!(utc("20260701020000.123+0200", TimeForm::Iso), expected);
+        assert_eq!(utc("2026-07-01 12:00:00.123 AM", TimeForm::Iso), expected);
+        assert_eq!(utc("Jul 1, 2026, 12:00:00.123 AM", TimeForm::Iso), None);
+        let year = Local { zone: Tz::UTC, order: None, year: Some(2026) };
+        assert_eq!(parse("Jul  1 00:00:00.123", TimeForm::MonthDay, year), expected);
+        assert_eq!(parse("Jul  1 00:00:00.123", TimeForm::Any, year), None);
+        let days_first = Local { order: Some(DateOrder::DayFirst), ..Tz::UTC.into() };
+        assert_eq!(parse("01/07/2026 00:00:00.123", TimeForm::Any, days_first), expected);
+        for text in ["/Date()/", "/Date(x)/", "20261301000000", "17828640001230000000000"] {
+            assert_eq!(utc(text, TimeForm::Any), None, "{text}");
+        }
     }
 
     #[test]

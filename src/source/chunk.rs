@@ -1,7 +1,7 @@
 //! Decompressed bytes -> chunks of whole records, streamed: a file is never held whole.
 //!
 //! `Lines`: one record a line, numbered by line. `Values`: JSON values one after the other, whatever the line breaks
-//! (pretty-printed records, arrays, wrapper objects whose list holds the records), numbered in order. `W3c`: lines, each
+//! (pretty-printed records, arrays, wrapper objects whose list holds the records, at any depth), numbered in order. `W3c`: lines, each
 //! chunk with the `#Fields:` directive in force at its start. `Csv`: rows, which may span lines, numbered in order with the
 //! header as 1; each chunk comes with that header. Finding the ends of records needs no validation: that is the decoder's
 //! work.
@@ -20,7 +20,7 @@ pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Framing {
     Lines,
-    /// Keys of a top-level object whose list holds the records.
+    /// Paths (keys joined by dots) in a top-level object whose list holds the records.
     Values {
         wrappers: Vec<String>,
     },
@@ -50,6 +50,25 @@ pub struct Chunk {
     pub elements: Option<Vec<Element>>,
     /// The line that names the columns of the first record.
     pub header: Option<Arc<[u8]>>,
+}
+
+impl Chunk {
+    /// Calls `visit(number, start, end, problem)` for each record. A batch on one line (a JSON array of objects, as gateways
+    /// post it) gives its records, each with the line's number.
+    pub fn each_record(&self, mut visit: impl FnMut(u64, usize, usize, Option<&'static str>)) {
+        match &self.elements {
+            Some(elements) => {
+                let is_record = |element: &Element| element.start < element.end || element.problem.is_some();
+                for (i, element) in elements.iter().enumerate().filter(|(_, element)| is_record(element)) {
+                    visit(self.first_record + i as u64, element.start, element.end, element.problem);
+                }
+            }
+            None => each_line(&self.bytes, |line, start, end| match objects_of_array(&self.bytes[start..end]) {
+                None => visit(self.first_record + line, start, end, None),
+                Some(objects) => objects.iter().for_each(|object| visit(self.first_record + line, start + object.start, start + object.end, None)),
+            }),
+        }
+    }
 }
 
 /// Cuts a reader into chunks.
@@ -284,8 +303,34 @@ fn rows_of(bytes: &[u8], separator: u8, at_end: bool) -> (Vec<Element>, usize) {
     (elements, at)
 }
 
+/// Calls `visit(line number from 0, start, end)` for each line that is not blank; a carriage return at its end is left off.
+fn each_line(bytes: &[u8], mut visit: impl FnMut(u64, usize, usize)) {
+    let (mut start, mut line) = (0, 0);
+    while start < bytes.len() {
+        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+        let mut text_end = end;
+        while text_end > start && matches!(bytes[text_end - 1], b'\r' | b' ' | b'\t') {
+            text_end -= 1;
+        }
+        if text_end > start {
+            visit(line, start, text_end);
+        }
+        start = end + 1;
+        line += 1;
+    }
+}
+
+/// The objects of a line that is a whole JSON array of objects, as gateways that post in batches write it.
+fn objects_of_array(line: &[u8]) -> Option<Vec<Element>> {
+    if line[0] != b'[' || super::decode::json::validate(line).is_err() {
+        return None;
+    }
+    let elements = elements_of(line);
+    elements.iter().all(|element| line[element.start] == b'{').then_some(elements)
+}
+
 /// The elements of one whole JSON array.
-pub fn elements_of(array: &[u8]) -> Vec<Element> {
+fn elements_of(array: &[u8]) -> Vec<Element> {
     let mut splitter = Splitter::new(Vec::new());
     splitter.scan(array);
     splitter.finish(array);
@@ -294,16 +339,17 @@ pub fn elements_of(array: &[u8]) -> Vec<Element> {
 
 /// Finds the ends of JSON values in a stream, by depth and strings alone.
 struct Splitter {
-    wrappers: Vec<String>,
+    /// Each as its keys.
+    wrappers: Vec<Vec<String>>,
     position: usize,
     depth: usize,
-    /// Depth at which records stand: 0 at the top, 1 in a top-level array, 2 in a wrapper's list.
+    /// Depth at which records stand: 0 at the top, 1 in a top-level array, 2 and more in a wrapper's list.
     level: usize,
     in_string: bool,
     /// Start of the record being read.
     start: Option<usize>,
-    /// In a top-level object: where its last key stood.
-    key: Option<(usize, usize)>,
+    /// In a top-level object and those inside it, as deep as wrappers go: where the last key of each stood.
+    keys: Vec<Option<(usize, usize)>>,
     string_start: usize,
     after_colon: bool,
     elements: Vec<Element>,
@@ -311,14 +357,15 @@ struct Splitter {
 
 impl Splitter {
     fn new(wrappers: Vec<String>) -> Self {
+        let wrappers: Vec<Vec<String>> = wrappers.iter().map(|path| path.split('.').map(str::to_string).collect()).collect();
         Splitter {
+            keys: vec![None; wrappers.iter().map(Vec::len).max().unwrap_or(0)],
             wrappers,
             position: 0,
             depth: 0,
             level: 0,
             in_string: false,
             start: None,
-            key: None,
             string_start: 0,
             after_colon: false,
             elements: Vec::new(),
@@ -333,7 +380,9 @@ impl Splitter {
         self.position -= by;
         self.start = self.start.map(|start| start.saturating_sub(by));
         self.string_start = self.string_start.saturating_sub(by);
-        self.key = self.key.and_then(|(start, end)| Some((start.checked_sub(by)?, end - by)));
+        for key in &mut self.keys {
+            *key = key.and_then(|(start, end)| Some((start.checked_sub(by)?, end - by)));
+        }
     }
 
     fn scan(&mut self, bytes: &[u8]) {
@@ -383,8 +432,11 @@ impl Splitter {
             Some(at) => {
                 let end = self.position + at;
                 self.in_string = false;
-                if self.depth == 1 && self.level == 0 && !self.after_colon {
-                    self.key = Some((self.string_start, end));
+                if self.level == 0
+                    && !self.after_colon
+                    && let Some(key) = self.depth.checked_sub(1).and_then(|depth| self.keys.get_mut(depth))
+                {
+                    *key = Some((self.string_start, end));
                 }
                 self.position = end + 1;
             }
@@ -409,19 +461,25 @@ impl Splitter {
             self.depth = 1;
             return;
         }
-        if byte == b'[' && self.depth == 1 && self.level == 0 && self.after_colon && self.is_wrapper(bytes) {
-            self.level = 2;
-            self.depth = 2;
+        if byte == b'[' && self.level == 0 && self.after_colon && self.is_wrapper(bytes) {
+            self.depth += 1;
+            self.level = self.depth;
             self.start = None;
             return;
         }
         self.open(self.position);
         self.depth += 1;
         self.after_colon = false;
+        if let Some(key) = self.keys.get_mut(self.depth - 1) {
+            *key = None;
+        }
     }
 
+    /// True where the list that opens here stands at a wrapper's path.
     fn is_wrapper(&self, bytes: &[u8]) -> bool {
-        self.key.is_some_and(|(start, end)| self.wrappers.iter().any(|wrapper| wrapper.as_bytes() == &bytes[start..end]))
+        let is_key = |wanted: &String, key: &Option<(usize, usize)>| key.is_some_and(|(start, end)| wanted.as_bytes() == &bytes[start..end]);
+        let is_here = |wrapper: &Vec<String>| wrapper.len() == self.depth && wrapper.iter().zip(&self.keys).all(|(wanted, key)| is_key(wanted, key));
+        self.wrappers.iter().any(is_here)
     }
 
     fn pop(&mut self) {
@@ -450,7 +508,7 @@ impl Splitter {
         if let Some(start) = self.start.take() {
             self.elements.push(Element { start, end, problem: None });
         }
-        self.key = None;
+        self.keys.fill(None);
         self.after_colon = false;
     }
 
@@ -508,6 +566,21 @@ mod tests {
         assert_eq!(values("{\"a\":1}\n\n{\n\"b\":{}\n}"), [ok(1, "{\"a\":1}"), ok(2, "{\n\"b\":{}\n}")]);
         assert_eq!(values("[1, \"x\"]"), [ok(1, "1"), ok(2, "\"x\"")]);
         assert_eq!(values("  "), []);
+    }
+
+    #[test]
+    fn a_list_deep_in_a_wrapper_is_streamed() {
+        let text = r#"{"took":1,"hits":{"total":{"hits":[9]},"other":[{"hits":[{"no":1}]}],"hits":[{"a":{"hits":[1]}}, {"b":2}],"x":[3]},"y":{"hits":[4]}}
+{"hits":{"hits":[{"c":3}]}}"#;
+        let framing = || Framing::Values { wrappers: vec!["items".into(), "hits.hits".into()] };
+        for read_bytes in [1, 7, 1000] {
+            let found: Vec<String> = records(text, framing(), read_bytes).into_iter().map(|(_, record, _)| record).collect();
+            assert_eq!(found, [r#"{"a":{"hits":[1]}}"#, r#"{"b":2}"#, r#"{"c":3}"#], "{read_bytes}");
+        }
+        // Streamed: an element is handed out before the list ends.
+        let long = format!("{{\"hits\":{{\"hits\":[{}", "{\"a\":1},".repeat(CHUNK_BYTES / 4));
+        let mut reader = ChunkReader::new(Box::new(io::Cursor::new(long.into_bytes())), framing(), Vec::new());
+        assert!(reader.next_chunk().unwrap().unwrap().bytes.len() <= CHUNK_BYTES);
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! What format is a file? Told by the content of its first records; the most specific pack wins, a tie is an error.
 //!
-//! Order: the records as they are; else without the prefixes of container runtimes and syslog (at most three, one inside
-//! the other). JSON packs are known by keys, CSV by its header, text formats by how many lines their decoder reads: see
+//! Order: the records as they are; else without the prefixes and envelopes of prefix.rs (at most three, one inside the
+//! other). JSON packs are known by keys, CSV by its header, text formats by how many lines their decoder reads: see
 //! detect_text.rs.
+//!
+//! A JSON object that a pack knows as a record is one, whatever lists it holds; only then is a list looked for in it, at the
+//! wrappers of the pack that knows its elements; then at those of the other packs and of carriers.
 
+use super::detect_document::{cut_json, yaml_keys};
 use super::detect_text::detect_lines;
 use crate::source::chunk::Framing;
 use crate::source::library::{Library, Pack};
 use crate::source::pack::DecoderKind;
 use crate::source::prefix::{Peeler, Prefix};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a file that detection looks at.
 pub const HEAD_BYTES: usize = 256 * 1024;
@@ -17,6 +22,9 @@ pub const HEAD_BYTES: usize = 256 * 1024;
 const HEAD_RECORDS: usize = 20;
 /// Prefixes one inside the other.
 const MAX_PREFIXES: usize = 3;
+/// Where carriers list what they carry: an Elasticsearch search, CloudWatch Logs, CloudTrail's LookupEvents, SQS and Lambda,
+/// Azure Event Hubs, Splunk and other exports.
+const CARRIER_WRAPPERS: [&str; 9] = ["hits.hits", "logEvents", "Events", "events", "Records", "records", "results", "result", "data"];
 
 /// How records are set in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +78,17 @@ pub fn detect(library: &Library, only: Option<usize>, head: &[u8], is_whole: boo
     let found = detect_prefixed(choice, head, MAX_PREFIXES);
     match (found, only) {
         (found @ Detected::Pack { .. }, _) | (found, None) => found,
-        (_, Some(pack)) => Detected::Pack { pack, layout: framing_of(&library.packs[pack]).into() },
+        (_, Some(pack)) => Detected::Pack { pack, layout: named_framing(&library.packs[pack], head).into() },
+    }
+}
+
+/// How the records of a pack that the user has named are set in a file that does not look like it.
+fn named_framing(pack: &Pack, head: &[u8]) -> Framing {
+    let (lines, objects) = line_records(head);
+    let is_json = matches!(head.trim_ascii_start().first(), Some(b'{' | b'['));
+    match pack.file.decoder {
+        DecoderKind::Json if is_json && objects.len() * 2 < lines => Framing::Values { wrappers: pack.file.wrappers.clone() },
+        _ => framing_of(pack),
     }
 }
 
@@ -89,39 +107,58 @@ fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
     if !matches!(plain, Detected::Unknown(_)) || depth == 0 {
         return plain;
     }
-    let inner = Prefix::ALL.iter().find_map(|prefix| {
+    let lines: Vec<&[u8]> = head_lines(head).collect();
+    let inner = Prefix::all().find_map(|prefix| {
         // Docker's wrapper is only ever the outermost.
-        if *prefix == Prefix::Docker && depth < MAX_PREFIXES {
+        if prefix == Prefix::Docker && depth < MAX_PREFIXES {
             return None;
         }
-        match detect_prefixed(choice, &without_prefix(*prefix, head)?, depth - 1) {
-            Detected::Pack { pack, mut layout } if layout.framing == Framing::Lines => {
-                layout.prefixes.insert(0, *prefix);
-                Some(Detected::Pack { pack, layout })
-            }
-            tie @ Detected::Tie(_) => Some(tie),
-            _ => None,
-        }
+        detect_inside(choice, prefix, &lines, Framing::Lines, depth)
     });
-    inner.unwrap_or(plain)
+    inner.or_else(|| detect_enveloped_values(choice, head, depth)).unwrap_or(plain)
 }
 
-/// The head's whole lines without the prefix, if at least half of them have it.
-fn without_prefix(prefix: Prefix, head: &[u8]) -> Option<Vec<u8>> {
+/// Records that carriers hold in a list, or that span lines, each in an envelope.
+fn detect_enveloped_values(choice: Choice<'_>, head: &[u8], depth: usize) -> Option<Detected> {
+    if !matches!(head.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[')) {
+        return None;
+    }
+    [&[][..], &CARRIER_WRAPPERS[..]].into_iter().find_map(|wrappers| {
+        let wrappers: Vec<String> = wrappers.iter().map(|path| path.to_string()).collect();
+        let texts = value_texts(head, &wrappers);
+        let records: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+        Prefix::envelopes().find_map(|envelope| detect_inside(choice, envelope, &records, Framing::Values { wrappers: wrappers.clone() }, depth))
+    })
+}
+
+/// What the records are without a prefix that they have, themselves set in a file by `framing`.
+fn detect_inside(choice: Choice<'_>, prefix: Prefix, records: &[&[u8]], framing: Framing, depth: usize) -> Option<Detected> {
+    match detect_prefixed(choice, &without_prefix(prefix, records)?, depth - 1) {
+        Detected::Pack { pack, layout } if layout.framing == Framing::Lines => {
+            let prefixes = std::iter::once(prefix).chain(layout.prefixes).collect();
+            Some(Detected::Pack { pack, layout: Layout { framing, prefixes } })
+        }
+        tie @ Detected::Tie(_) => Some(tie),
+        _ => None,
+    }
+}
+
+/// The records without the prefix, one a line, if at least half of them have it.
+fn without_prefix(prefix: Prefix, records: &[&[u8]]) -> Option<Vec<u8>> {
     let mut peeler = Peeler::default();
-    let (mut lines, mut peeled, mut out) = (0, 0, Vec::with_capacity(head.len()));
-    for line in head_lines(head) {
-        lines += 1;
-        match peeler.peel(&[prefix], line) {
-            Some(inner) => {
-                peeled += 1;
-                out.extend_from_slice(inner.record);
-            }
-            None => out.extend_from_slice(line),
+    let (mut peeled, mut out) = (0, Vec::new());
+    for record in records {
+        let inner = peeler.peel(&[prefix], record);
+        peeled += usize::from(inner.is_some());
+        let inner = inner.as_ref().map_or(*record, |inner| &inner.record);
+        // JSON may span lines, where line breaks are blanks; other text keeps its own.
+        match inner.first() {
+            Some(b'{' | b'[') => out.extend(inner.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })),
+            _ => out.extend_from_slice(inner),
         }
         out.push(b'\n');
     }
-    (peeled > 0 && peeled * 2 >= lines).then_some(out)
+    (peeled > 0 && peeled * 2 >= records.len()).then_some(out)
 }
 
 /// The lines of the head that are not blank; a last line that the head cuts off does not count.
@@ -149,25 +186,53 @@ fn detect_plain(choice: Choice<'_>, head: &[u8]) -> Detected {
 }
 
 fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
-    let library = choice.library;
-    let wrappers: Vec<String> = library.packs.iter().flat_map(|pack| pack.file.wrappers.clone()).collect();
     let (lines, by_line) = line_records(head);
     // Most lines are whole objects: one record a line, some of them broken. In a pretty-printed document few are.
-    let is_lines = first == b'{' && by_line.len() * 2 >= lines && !by_line.iter().any(|record| is_wrapper(record, &wrappers));
-    let records = if is_lines { by_line } else { value_records(head, &wrappers) };
-    if records.is_empty() {
-        return Detected::Unknown("no whole JSON record in its first bytes".into());
+    let is_lines = first == b'{' && by_line.len() * 2 >= lines;
+    let whole = if is_lines { by_line } else { value_records(head, &[]) };
+    let own = |pack: &Pack, record: &Value| pack.file.wrappers.iter().any(|wrapper| lookup(record, wrapper).is_some_and(Value::is_array));
+    let whole_framing = |_: &Pack| if is_lines { Framing::Lines } else { Framing::Values { wrappers: Vec::new() } };
+    let best_of = |records: &[Value], pack: &Pack| records.iter().filter_map(|record| score_json(pack, record)).max();
+    let best =
+        best_packs(choice, DecoderKind::Json, |pack| whole.iter().filter(|record| !own(pack, record)).filter_map(|record| score_json(pack, record)).max());
+    if !best.is_empty() {
+        return settle(choice, &best, whole_framing);
     }
-    let best = best_packs(choice, DecoderKind::Json, |pack| records.iter().filter_map(|record| score_json(pack, record)).max());
-    match best.as_slice() {
-        [] => Detected::Unknown(closest(library, &records)),
-        [pack] => {
-            let framing = match is_lines {
-                true => Framing::Lines,
-                false => Framing::Values { wrappers: library.packs[*pack].file.wrappers.clone() },
-            };
-            Detected::Pack { pack: *pack, layout: framing.into() }
+    if let Some(document) = cut_json(head).filter(|_| whole.is_empty()) {
+        let best = best_packs(choice, DecoderKind::Document, |pack| score_one(pack, &document));
+        if !best.is_empty() {
+            return settle(choice, &best, whole_framing);
         }
+    }
+    let mut lists: BTreeMap<&[String], Vec<Value>> = BTreeMap::new();
+    for pack in choice.library.packs.iter().filter(|pack| !pack.file.wrappers.is_empty()) {
+        lists.entry(&pack.file.wrappers).or_insert_with(|| value_records(head, &pack.file.wrappers));
+    }
+    let best = best_packs(choice, DecoderKind::Json, |pack| best_of(lists.get(pack.file.wrappers.as_slice())?, pack));
+    if !best.is_empty() {
+        return settle(choice, &best, |pack| Framing::Values { wrappers: pack.file.wrappers.clone() });
+    }
+    let best = best_packs(choice, DecoderKind::Json, |pack| best_of(&whole, pack));
+    if !best.is_empty() {
+        return settle(choice, &best, whole_framing);
+    }
+    let all: BTreeSet<String> = lists.keys().flat_map(|paths| paths.iter().cloned()).chain(CARRIER_WRAPPERS.map(String::from)).collect();
+    let wrappers: Vec<String> = all.into_iter().collect();
+    let listed = value_records(head, &wrappers);
+    let best = best_packs(choice, DecoderKind::Json, |pack| best_of(&listed, pack));
+    if !best.is_empty() {
+        return settle(choice, &best, |_| Framing::Values { wrappers: wrappers.clone() });
+    }
+    match listed.first().or(whole.first()) {
+        Some(record) => Detected::Unknown(closest(choice.library, record)),
+        None => Detected::Unknown("no whole JSON record in its first bytes".into()),
+    }
+}
+
+/// The one best pack with its framing, or the tie.
+fn settle(choice: Choice<'_>, best: &[usize], framing: impl Fn(&Pack) -> Framing) -> Detected {
+    match best {
+        [pack] => Detected::Pack { pack: *pack, layout: framing(&choice.library.packs[*pack]).into() },
         several => tie(choice, several),
     }
 }
@@ -183,11 +248,16 @@ fn best_packs(choice: Choice<'_>, decoder: DecoderKind, score: impl Fn(&Pack) ->
         .packs
         .iter()
         .enumerate()
-        .filter(|(index, pack)| pack.file.decoder == decoder && choice.only.is_none_or(|only| only == *index))
+        .filter(|(index, pack)| reads(pack, decoder) && choice.only.is_none_or(|only| only == *index))
         .filter_map(|(index, pack)| Some((index, score(pack)?)))
         .collect();
     let Some(best) = scores.iter().map(|(_, score)| *score).max() else { return Vec::new() };
     scores.into_iter().filter(|(_, score)| *score == best).map(|(index, _)| index).collect()
+}
+
+/// True for packs of a decoder; documents are JSON as well.
+fn reads(pack: &Pack, decoder: DecoderKind) -> bool {
+    pack.file.decoder == decoder || (decoder == DecoderKind::Json && pack.file.decoder == DecoderKind::Document)
 }
 
 /// How many of the head's first lines there are, and those that are JSON objects.
@@ -197,27 +267,28 @@ fn line_records(head: &[u8]) -> (usize, Vec<Value>) {
     (lines.len(), records)
 }
 
-fn is_wrapper(record: &Value, wrappers: &[String]) -> bool {
-    wrappers.iter().any(|wrapper| record.get(wrapper).is_some_and(Value::is_array))
-}
-
 /// Records of the head read as values that may span lines.
 fn value_records(head: &[u8], wrappers: &[String]) -> Vec<Value> {
+    value_texts(head, wrappers).iter().filter_map(|text| serde_json::from_slice::<Value>(text).ok()).collect()
+}
+
+/// The texts of the head's first values, as they stand.
+fn value_texts(head: &[u8], wrappers: &[String]) -> Vec<Vec<u8>> {
     let framing = Framing::Values { wrappers: wrappers.to_vec() };
     let reader = Box::new(std::io::Cursor::new(head.to_vec()));
     let mut reader = crate::source::chunk::ChunkReader::new(reader, framing, Vec::new());
-    let mut records = Vec::new();
+    let mut texts = Vec::new();
     while let Ok(Some(chunk)) = reader.next_chunk() {
         let elements = chunk.elements.unwrap_or_default();
-        records.extend(elements.iter().filter_map(|element| serde_json::from_slice::<Value>(&chunk.bytes[element.start..element.end]).ok()));
+        let whole = elements.iter().filter(|element| element.problem.is_none());
+        texts.extend(whole.take(HEAD_RECORDS - texts.len()).map(|element| chunk.bytes[element.start..element.end].to_vec()));
     }
-    records.truncate(HEAD_RECORDS);
-    records
+    texts
 }
 
 /// How specifically a pack fits a record: its priority first, then how many requirements it states.
 fn score_json(pack: &Pack, record: &Value) -> Option<i64> {
-    let inner = pack.file.unwrap.iter().find_map(|envelope| record.get(envelope).filter(|inner| inner.is_object()));
+    let inner = pack.file.unwrap.iter().rev().find_map(|envelope| lookup(record, envelope).filter(|inner| inner.is_object()));
     score_one(pack, record).or_else(|| score_one(pack, inner?))
 }
 
@@ -248,8 +319,7 @@ fn text_of(value: &Value) -> String {
 }
 
 /// Which pack came closest, and what it misses.
-fn closest(library: &Library, records: &[Value]) -> String {
-    let record = &records[0];
+fn closest(library: &Library, record: &Value) -> String {
     let closest = library
         .packs
         .iter()
@@ -273,7 +343,7 @@ fn closest(library: &Library, records: &[Value]) -> String {
     }
 }
 
-/// CSV by its header line, TOML by its tables, other text by its lines.
+/// CSV by its header line, TOML by its tables, YAML by its keys, other text by its lines.
 fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
     let Some(header) =
         crate::source::decode::csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next()
@@ -286,7 +356,9 @@ fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
         let table = |name: &String| String::from_utf8_lossy(head).lines().any(|line| line.trim() == format!("[[{name}]]"));
         pack.file.detect.required.iter().all(table).then_some(1)
     });
-    match [csv, toml].concat().as_slice() {
+    let keys = yaml_keys(head);
+    let yaml = best_packs(choice, DecoderKind::Document, |pack| score_one(pack, &keys));
+    match [csv, toml, yaml].concat().as_slice() {
         [] => detect_lines(choice, head),
         [pack] => Detected::Pack { pack: *pack, layout: framing_of(&choice.library.packs[*pack]).into() },
         several => tie(choice, several),
@@ -324,6 +396,44 @@ mod tests {
         let docker = |text: &str| serde_json::json!({"log": format!("{text}\n"), "stream": "stdout", "time": "2025-12-31T17:37:40Z"}).to_string();
         assert_eq!(id_of(&docker(&format!("Jan 29 08:27:09 host kong[7]: {kong}"))), "kong lines Docker Syslog");
         assert!(id_of("name | something else\n").contains("Unknown"));
+    }
+
+    fn workspace(events: &str) -> String {
+        format!(r#"{{"kind":"admin#reports#activity","id":{{"time":"2026-05-01T00:00:00Z","applicationName":"token"}},"events":{events}}}"#)
+    }
+
+    #[test]
+    fn a_record_that_a_pack_knows_is_not_torn_at_the_wrapper_of_another() {
+        let activity = workspace(r#"[{"name":"authorize"}]"#);
+        assert_eq!(id_of(&format!("{activity}\n{activity}\n")), "google_workspace lines");
+        assert_eq!(id_of(&activity.replace(',', ",\n")), "google_workspace values");
+        assert_eq!(id_of(&format!("{{\"kind\":\"admin#reports#activities\",\"items\":[{activity}]}}")), "google_workspace values");
+        let okta = r#"{"eventType":"a.b","published":"x","actor":{},"outcome":{}}"#;
+        assert_eq!(id_of(&format!(r#"{{"events":[{okta}]}}"#)), "okta values");
+        // Its own wrapper's name inside a record of one's own is no wrapper, unless records stand in it.
+        assert_eq!(id_of(&okta.replace("\"actor\"", "\"events\":[1],\"actor\"")), "okta lines");
+        assert_eq!(id_of(&format!(r#"{{"data":{{"events":[{okta}]}},"eventType":"com.okta.event_hook"}}"#)), "okta values");
+        // Exports put records under keys of their own.
+        assert_eq!(id_of(&format!(r#"{{"result":[{okta}]}}"#)), "okta values");
+    }
+
+    #[test]
+    fn carriers_are_seen_through() {
+        let okta = r#"{"eventType":"a.b","published":"x","actor":{},"outcome":{}}"#;
+        let text = serde_json::to_string(okta).unwrap();
+        assert_eq!(id_of(&format!(r#"{{"took":1,"hits":{{"hits":[{{"_id":"1","_source":{okta}}}]}}}}"#)), "okta values Envelope(\"_source\")");
+        assert_eq!(
+            id_of(&format!(r#"{{"hits":{{"hits":[{{"_source":{{"event":{{"original":{text}}}}}}}]}}}}"#)),
+            "okta values Envelope(\"_source\") Envelope(\"event.original\")"
+        );
+        assert_eq!(id_of(&format!(r#"{{"@timestamp":"t","message":{text}}}"#)), "okta lines Envelope(\"message\")");
+        assert_eq!(id_of(&format!("[{{\"log\":\n{text}}}]")), "okta values Envelope(\"log\")");
+        assert_eq!(id_of(&format!(r#"{{"time":"t","detail":{okta}}}"#)), "okta lines");
+        let auth0 = r#"{"type":"seccft","date":"2026-05-01T00:00:00Z","client_id":"c","log_id":"1"}"#;
+        assert_eq!(id_of(&format!(r#"{{"id":"1","time":"t","detail":{{"log_id":"1","data":{auth0}}}}}"#)), "auth0 lines");
+        let line = r#"1.2.3.4 - - [04/Jan/2020:07:25:02 +0000] \"GET / HTTP/1.1\" 404 522 \"-\" \"x\""#;
+        assert!(id_of(&format!(r#"{{"@timestamp":"t","message":"{line}"}}"#)).ends_with("lines Envelope(\"message\")"));
+        assert!(id_of(r#"{"message":"nothing that is known"}"#).contains("Unknown"));
     }
 
     #[test]

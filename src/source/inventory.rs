@@ -1,9 +1,11 @@
-//! Inventory files: CSV rows and TOML tables -> entries. They are small and read whole.
+//! Inventory files: CSV rows, TOML tables and documents -> entries. They are small and read whole.
 
 use crate::record::field::is_absent;
 use crate::record::inventory::{ApiEntry, ExceptionEntry, GrantEntry, IdentityEntry, Inventory, parse_required_scopes};
+use crate::record::operation::ApiDocument;
 use crate::record::time::{self, Micros, TimeForm};
 use crate::source::decode::csv;
+use crate::source::document::{DocumentRecord, Surroundings};
 use crate::source::library::Library;
 use crate::source::open;
 use crate::source::pack::DecoderKind;
@@ -18,16 +20,22 @@ pub fn read_inventory(index: u32, file: &mut SourceFile, library: &Library, sett
     let (bytes, read) = open::read_small(&file.path, &settings.limits);
     if let Err(error) = read {
         file.state = FileState::Failed(error.to_string());
+        // The beginning of a document would say too little.
+        if error.kind() == std::io::ErrorKind::FileTooLarge {
+            return;
+        }
     }
-    let records = match pack.file.decoder {
-        DecoderKind::Toml => toml_records(&bytes, &pack.file.detect.required[0]),
-        _ => csv_records(&bytes),
-    };
     let zone = settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
-    for record in records {
+    let of_frame = |record| DocumentRecord { frame: map.frame.clone(), record };
+    let records: Vec<DocumentRecord> = match (&pack.document, pack.file.decoder) {
+        (Some(plan), _) => plan.records(&bytes, Surroundings { digester: &settings.digester, zone }),
+        (None, DecoderKind::Toml) => toml_records(&bytes, &pack.file.detect.required[0]).into_iter().map(of_frame).collect(),
+        _ => csv_records(&bytes).into_iter().map(of_frame).collect(),
+    };
+    for DocumentRecord { frame, mut record } in records {
         let outcome = match record.problem {
             Some(reason) => Err(reason),
-            None => add_entry(&map.frame, &record, zone, &mut evidence.inventory, &mut evidence.inventory_keys),
+            None => add_entry(&frame, &mut record, zone, &mut evidence.inventory, &mut evidence.inventory_keys),
         };
         let counts = evidence.ledger.entry((index, None)).or_default();
         counts.records += 1;
@@ -44,14 +52,32 @@ pub fn read_inventory(index: u32, file: &mut SourceFile, library: &Library, sett
 }
 
 /// One record of an inventory: column names (lower case) with values.
-struct InventoryRecord {
-    number: u64,
-    offset: u64,
-    values: Vec<(String, String)>,
-    problem: Option<&'static str>,
+#[derive(Debug, Default)]
+pub struct InventoryRecord {
+    pub number: u64,
+    pub offset: u64,
+    pub values: Vec<(String, String)>,
+    /// Columns that are lists already.
+    pub lists: Vec<(String, Vec<String>)>,
+    pub problem: Option<&'static str>,
+    /// Set where a document describes the entry: it fills what tables leave open, and contradicts none.
+    pub described: Option<Described>,
+}
+
+/// What a document describes.
+#[derive(Debug)]
+pub enum Described {
+    Identity,
+    /// An API, its operations and what it declares; names and columns are in the record.
+    Api(Box<ApiDocument>),
 }
 
 impl InventoryRecord {
+    /// A record that cannot be read.
+    pub fn broken(problem: &'static str) -> Self {
+        InventoryRecord { number: 1, problem: Some(problem), ..Default::default() }
+    }
+
     fn text(&self, column: &str) -> Option<String> {
         let value = self.values.iter().find(|(name, _)| name == column).map(|(_, value)| value.trim())?;
         (!is_absent(value)).then(|| value.to_string())
@@ -66,6 +92,9 @@ impl InventoryRecord {
     }
 
     fn list(&self, column: &str) -> Vec<String> {
+        if let Some((_, list)) = self.lists.iter().find(|(name, _)| name == column) {
+            return list.clone();
+        }
         let text = self.text(column).unwrap_or_default();
         text.split('|').map(str::trim).filter(|item| !is_absent(item)).map(str::to_string).collect()
     }
@@ -81,6 +110,7 @@ fn csv_records(bytes: &[u8]) -> Vec<InventoryRecord> {
             offset: row.offset,
             problem: csv_problem(&row),
             values: names.iter().cloned().zip(row.fields).collect(),
+            ..Default::default()
         })
         .collect()
 }
@@ -95,7 +125,7 @@ fn csv_problem(row: &csv::CsvRow) -> Option<&'static str> {
 
 /// The tables of an array, numbered in order.
 fn toml_records(bytes: &[u8], table: &str) -> Vec<InventoryRecord> {
-    let broken = |problem| vec![InventoryRecord { number: 1, offset: 0, values: Vec::new(), problem: Some(problem) }];
+    let broken = |problem| vec![InventoryRecord::broken(problem)];
     let Ok(text) = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)) else { return broken("invalid_utf8") };
     let Ok(document) = text.parse::<toml::Table>() else { return broken("invalid_toml") };
     let offsets: Vec<usize> = text.match_indices(&format!("[[{table}]]")).map(|(at, _)| at).collect();
@@ -108,6 +138,7 @@ fn toml_records(bytes: &[u8], table: &str) -> Vec<InventoryRecord> {
             offset: offsets.get(i).copied().unwrap_or(0) as u64,
             problem: if entry.is_table() { None } else { Some("not_a_table") },
             values: entry.as_table().into_iter().flatten().map(|(name, value)| (name.to_lowercase(), toml_text(value))).collect(),
+            ..Default::default()
         })
         .collect()
 }
@@ -141,7 +172,18 @@ fn add_unique<T: PartialEq>(entries: &mut Vec<T>, entry: T, key: String, seen: &
 }
 
 /// `seen`: frame and key of the entries so far, with their places in the lists.
-fn add_entry(frame: &str, record: &InventoryRecord, zone: Tz, inventory: &mut Inventory, seen: &mut HashMap<String, usize>) -> Result<Added, &'static str> {
+fn add_entry(frame: &str, record: &mut InventoryRecord, zone: Tz, inventory: &mut Inventory, seen: &mut HashMap<String, usize>) -> Result<Added, &'static str> {
+    match record.described.take() {
+        Some(Described::Identity) => {
+            let entry = identity_entry(record, zone)?;
+            return Ok(push_new(&mut inventory.described, entry, seen));
+        }
+        Some(Described::Api(api)) => {
+            let document = api_document(record, *api)?;
+            return Ok(push_new(&mut inventory.documents, document, seen));
+        }
+        None => {}
+    }
     match frame {
         "identities" => {
             let entry = identity_entry(record, zone)?;
@@ -172,6 +214,32 @@ fn add_entry(frame: &str, record: &InventoryRecord, zone: Tz, inventory: &mut In
     }
 }
 
+/// Adds what was not described just so before.
+fn push_new<T: std::fmt::Debug>(entries: &mut Vec<T>, entry: T, seen: &mut HashMap<String, usize>) -> Added {
+    if seen.insert(format!("described {entry:?}"), entries.len()).is_some() {
+        return Added::Duplicate;
+    }
+    entries.push(entry);
+    Added::Row
+}
+
+/// The document with the names and columns that its pack takes from it; its own names come last.
+fn api_document(record: &InventoryRecord, mut document: ApiDocument) -> Result<ApiDocument, &'static str> {
+    let own = std::mem::take(&mut document.names);
+    for name in record.text("api").into_iter().chain(record.list("aliases")).chain(own) {
+        if !is_absent(&name) && !document.names.contains(&name) {
+            document.names.push(name);
+        }
+    }
+    if document.names.is_empty() {
+        return Err("missing_api");
+    }
+    document.owner = record.text("owner");
+    document.environment = record.text("environment");
+    document.declared_proof = document.declared_proof.or(record.text("declared_proof"));
+    Ok(document)
+}
+
 fn identity_entry(record: &InventoryRecord, zone: Tz) -> Result<IdentityEntry, &'static str> {
     Ok(IdentityEntry {
         identity: record.required("identity", "missing_identity")?,
@@ -188,6 +256,7 @@ fn identity_entry(record: &InventoryRecord, zone: Tz) -> Result<IdentityEntry, &
 fn api_entry(record: &InventoryRecord) -> Result<ApiEntry, &'static str> {
     Ok(ApiEntry {
         api: record.required("api", "missing_api")?,
+        aliases: record.list("aliases"),
         owner: record.text("owner"),
         environment: record.text("environment"),
         criticality: record.text("criticality").map(|text| text.to_lowercase()),

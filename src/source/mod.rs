@@ -6,17 +6,25 @@ pub mod decode;
 #[forbid(unsafe_code)]
 pub mod detect;
 #[forbid(unsafe_code)]
+pub mod detect_document;
+#[forbid(unsafe_code)]
 pub mod detect_text;
 #[forbid(unsafe_code)]
 pub mod discover;
+#[forbid(unsafe_code)]
+pub mod document;
 #[forbid(unsafe_code)]
 pub mod encoding;
 #[forbid(unsafe_code)]
 pub mod inventory;
 #[forbid(unsafe_code)]
+pub mod join;
+#[forbid(unsafe_code)]
 pub mod library;
 #[forbid(unsafe_code)]
 pub mod open;
+#[forbid(unsafe_code)]
+pub mod openapi;
 #[forbid(unsafe_code)]
 pub mod pack;
 #[forbid(unsafe_code)]

@@ -46,7 +46,7 @@ pub const SMALL_EXPANSION: u64 = 64 * 1024 * 1024;
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { expansion_ratio: 200, decompressed: 256_000_000_000, inventory: 64_000_000 }
+        Limits { expansion_ratio: 200, decompressed: 256_000_000_000, inventory: 512 << 20 }
     }
 }
 

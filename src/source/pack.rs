@@ -6,15 +6,20 @@
 //! 3. Nothing else: packs are embedded by folder, and a test walks every one.
 //!
 //! Paths are keys joined by dots. `list[0]`, `list[*]` and `list[type=a|b]` step into a list: the first element, every
-//! element, the first whose `type` is `a` or else the first whose `type` is `b`. `@jwt.client`, `@jwt.jti`, `@jwt.scopes`,
+//! element, the first whose `type` is `a` or else the first whose `type` is `b` (`[type~=a|b]` ignores case). `@jwt.client`, `@jwt.jti`, `@jwt.scopes`,
 //! `@token` and `@api_key` stand for what the token module read from the call's authorization value; `@prefix.time` is the
 //! instant in the line's peeled prefix (container, syslog).
+//!
+//! A record that holds several events (`each`) gives a row for each element of a list or member of an object: `@each.x` is
+//! a value in the element, `@each` the element itself, `@member` its name in the object; all other paths are the record's.
+//! Such a record still counts once: it is a row if any of its elements gave one, a reject if any of them is broken (then it
+//! gives none), and of no interest if `keep` wants none of them.
 //!
 //! Text formats (`decoder` other than `json`): a path is a column's name; `[text]` says how a line is cut. `X.method`,
 //! `X.target` and `X.protocol` are the parts of the request line in column `X`. Names differ by more than case. Prefixes of
 //! container and syslog transport are found by detection and peeled before any decoder, so packs do not mention them.
 
-use crate::record::time::TimeForm;
+use crate::record::time::{DateOrder, TimeForm};
 use crate::source::decode::pattern::{Quoting, Shape};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -47,7 +52,13 @@ pub struct PackFile {
     /// Year of instants that have none (`form = "month_day"`); without it they are no instants.
     #[serde(default)]
     pub year: Option<i64>,
+    /// Order of dates that are two numbers and a year (`02/08/2024`): `day_first` or `month_first`.
+    #[serde(default)]
+    pub date_order: Option<DateOrder>,
     pub detect: Detect,
+    /// Two records of one call that are read as one.
+    #[serde(default)]
+    pub join: Option<JoinFile>,
     pub request: Option<RequestMap>,
     pub identity_event: Option<IdentityEventMap>,
     pub ticket: Option<TicketMap>,
@@ -83,12 +94,14 @@ pub enum DecoderKind {
     Regex,
     /// TOML with an array of tables.
     Toml,
+    /// Inventories: whole JSON or YAML documents, told by their top-level keys.
+    Document,
 }
 
 impl DecoderKind {
     /// True for formats of lines of text.
     pub fn is_text(self) -> bool {
-        !matches!(self, DecoderKind::Json | DecoderKind::Csv | DecoderKind::Toml)
+        !matches!(self, DecoderKind::Json | DecoderKind::Csv | DecoderKind::Toml | DecoderKind::Document)
     }
 }
 
@@ -125,6 +138,16 @@ pub struct KeyRulesFile {
     pub flat: bool,
 }
 
+/// Calls that a log writes as two records, such as request and response: see join.rs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinFile {
+    /// What both records have in common.
+    pub key: CandidatesFile,
+    /// Holds for the first of the two. What the second leaves unsaid is taken from it, and then it gives no row.
+    pub opening: ConditionFile,
+}
+
 /// What a record must hold to be of this format. The pack with the most requirements met wins.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -152,7 +175,7 @@ pub enum CandidateFile {
 #[serde(deny_unknown_fields, default)]
 pub struct CandidateDetail {
     pub path: Option<String>,
-    /// Several paths joined by `separator`; the first must be there.
+    /// Several paths joined by `separator`; the first must be there, and of an instant (date and time in two columns) all.
     pub join: Vec<String>,
     pub separator: String,
     /// A fixed value.
@@ -316,6 +339,9 @@ pub struct VerdictRule {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityEventMap {
+    /// The list or object whose elements each give a row; without it the record gives one. `list[*]`: a record without such a
+    /// list gives one row as well, in which nothing is at `@each`.
+    pub each: Option<String>,
     pub keep: Option<ConditionFile>,
     pub provider: Option<String>,
     pub event_time: CandidatesFile,
@@ -409,11 +435,47 @@ pub struct HistoryRule {
     pub field_is: String,
 }
 
-/// How a record becomes a row of an inventory.
+/// How a file becomes rows of inventories.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InventoryMap {
+    /// CSV and TOML: the frame whose columns its columns are.
     pub frame: String,
+    /// Documents: the rows that are in one.
+    pub entry: Vec<InventoryEntryMap>,
+}
+
+/// Rows of one frame in a document.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InventoryEntryMap {
+    /// `identities`, `apis` or `grants`.
+    pub frame: String,
+    /// Lists and objects that are stepped into, the outermost first: one row for each item of the last.
+    pub each: Vec<EachFile>,
+    pub when: Option<ConditionFile>,
+    /// Column -> where it is. Paths begin with the name of an item; without `each` they are those of the document. An item of
+    /// an object has `key` and `value`. `aliases` takes every value of every candidate.
+    pub columns: BTreeMap<String, CandidatesFile>,
+    /// What the document is besides, where a standard says how to read it.
+    pub form: Option<DocumentForm>,
+}
+
+/// A step into a document: `name` stands for each item of the list or object at `of`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EachFile {
+    pub name: String,
+    /// Dotted; begins with the name of an item further out, else it is a path of the document.
+    pub of: String,
+}
+
+/// Standards whose documents no path can describe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentForm {
+    /// OpenAPI 3: servers, paths, operations, security requirements.
+    Openapi,
 }
 
 /// Parses and checks a pack's text; the error names the pack.
@@ -446,6 +508,9 @@ fn merge(table: &mut toml::Table, changes: &toml::Table) {
 }
 
 fn check_pack(name: &str, pack: PackFile) -> Result<PackFile, String> {
+    if pack.decoder != DecoderKind::Json && pack.identity_event.as_ref().is_some_and(|map| map.each.is_some()) {
+        return Err(format!("pack {name}: `each` needs records of JSON"));
+    }
     if pack.request.is_none() && pack.identity_event.is_none() && pack.ticket.is_none() && pack.inventory.is_none() {
         return Err(format!("pack {name}: feeds no frame"));
     }

@@ -3,7 +3,9 @@
 use crate::record::field::{FieldKind, Fields};
 use crate::record::inventory::Aliases;
 use crate::record::lazy::LazyValue;
-use crate::record::time::{self, Micros, TimeForm};
+use crate::record::local_time::is_ambiguous;
+use crate::record::operation::OperationTable;
+use crate::record::time::{self, DateOrder, Local, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
 use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile};
@@ -28,6 +30,10 @@ pub enum Place {
     Derived(Derived),
     Constant(String),
     Join(Vec<Place>, String),
+    /// In the element that a row is made of (`each` of a map).
+    Element(Vec<Step>),
+    /// The name of that element, where it is a member of an object.
+    Member,
 }
 
 /// What the token module read from the call's authorization value.
@@ -48,7 +54,8 @@ pub enum Step {
     Key(String),
     Index(usize),
     All,
-    Where(String, Vec<String>),
+    /// Elements whose value at the key is one of the texts, case ignored where the flag says so.
+    Where(String, Vec<String>, bool),
 }
 
 /// One compiled way to fill a column.
@@ -99,30 +106,15 @@ impl Compiler {
                 _ => {} // a native key such as `@timestamp`
             }
         }
-        let mut keys = Vec::new();
-        let mut steps: Vec<Step> = Vec::new();
-        for part in split_path(path) {
-            let (key, bracket) = match part.find('[') {
-                Some(at) => (&part[..at], Some(part[at + 1..].trim_end_matches(']'))),
-                None => (part, None),
-            };
-            if key.is_empty() {
-                return Err(format!("empty key in path `{path}`"));
-            }
-            if steps.is_empty() {
-                keys.push(key.to_string())
-            } else {
-                steps.push(Step::Key(key.to_string()))
-            }
-            match bracket {
-                None => {}
-                Some("*") => steps.push(Step::All),
-                Some(text) => match (text.parse::<usize>(), text.split_once('=')) {
-                    (Ok(index), _) => steps.push(Step::Index(index)),
-                    (_, Some((key, values))) => steps.push(Step::Where(key.to_string(), values.split('|').map(String::from).collect())),
-                    _ => return Err(format!("unknown step `[{text}]` in path `{path}`")),
-                },
-            }
+        if path == "@member" {
+            return Ok(Place::Member);
+        }
+        if path == "@each" {
+            return Ok(Place::Element(Vec::new()));
+        }
+        let (keys, steps) = steps_of(path.strip_prefix("@each.").unwrap_or(path))?;
+        if path.starts_with("@each.") {
+            return Ok(Place::Element(keys.into_iter().map(Step::Key).chain(steps).collect()));
         }
         let slot = self.slot(keys);
         Ok(if steps.is_empty() { Place::Slot(slot) } else { Place::Inside(slot, steps) })
@@ -174,6 +166,45 @@ impl Compiler {
     }
 }
 
+/// The keys of a path up to its first bracket, and the steps from there on.
+fn steps_of(path: &str) -> Result<(Vec<String>, Vec<Step>), String> {
+    let (mut keys, mut steps) = (Vec::new(), Vec::new());
+    for part in split_path(path) {
+        let (key, bracket) = match part.find('[') {
+            Some(at) => (&part[..at], Some(part[at + 1..].trim_end_matches(']'))),
+            None => (part, None),
+        };
+        if key.is_empty() {
+            return Err(format!("empty key in path `{path}`"));
+        }
+        if steps.is_empty() {
+            keys.push(key.to_string())
+        } else {
+            steps.push(Step::Key(key.to_string()))
+        }
+        if let Some(text) = bracket {
+            steps.push(bracket_step(text).ok_or_else(|| format!("unknown step `[{text}]` in path `{path}`"))?);
+        }
+    }
+    Ok((keys, steps))
+}
+
+/// `*`, `0`, `key=a|b`, `key~=a|b`.
+fn bracket_step(text: &str) -> Option<Step> {
+    if text == "*" {
+        return Some(Step::All);
+    }
+    if let Ok(index) = text.parse() {
+        return Some(Step::Index(index));
+    }
+    let (key, values) = text.split_once('=')?;
+    let values = values.split('|').map(String::from).collect();
+    match key.strip_suffix('~') {
+        Some(key) => Some(Step::Where(key.to_string(), values, true)),
+        None => Some(Step::Where(key.to_string(), values, false)),
+    }
+}
+
 /// Splits at dots that stand outside brackets.
 fn split_path(path: &str) -> Vec<&str> {
     let mut parts = Vec::new();
@@ -220,15 +251,29 @@ impl ScopeText<'_> {
     }
 }
 
+/// One of the elements of a record that each give a row.
+#[derive(Debug, Clone)]
+pub struct Element<'a> {
+    pub value: LazyValue<'a>,
+    /// Its name, where it is a member of an object.
+    pub name: Option<Cow<'a, str>>,
+}
+
 /// Everything a candidate may look at.
 pub struct Context<'a> {
     pub fields: Fields<'a>,
     pub digester: &'a Digester,
     pub aliases: &'a Aliases,
+    /// Operations that documents declare, where there are any.
+    pub operations: Option<&'a OperationTable>,
     pub zone: Tz,
     /// Year of instants that have none.
     pub year: Option<i64>,
+    /// Which number of a date is the day.
+    pub order: Option<DateOrder>,
     pub prefix_time: Option<&'a str>,
+    /// What the row is made of, where a record gives several.
+    pub element: Option<Element<'a>>,
     pub token: TokenFacts,
     pub status: i16,
     trees: RefCell<BTreeMap<usize, Option<std::rc::Rc<Value>>>>,
@@ -236,7 +281,65 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(fields: Fields<'a>, digester: &'a Digester, aliases: &'a Aliases, zone: Tz) -> Self {
-        Context { fields, digester, aliases, zone, year: None, prefix_time: None, token: TokenFacts::default(), status: 0, trees: RefCell::default() }
+        Context {
+            fields,
+            digester,
+            aliases,
+            operations: None,
+            zone,
+            year: None,
+            order: None,
+            prefix_time: None,
+            element: None,
+            token: TokenFacts::default(),
+            status: 0,
+            trees: RefCell::default(),
+        }
+    }
+
+    /// What the source leaves unsaid in its instants.
+    pub fn local(&self) -> Local {
+        Local { zone: self.zone, order: self.order, year: self.year }
+    }
+
+    /// True where a list stands at a place.
+    pub fn is_list(&self, place: &Place) -> bool {
+        let mut found = false;
+        let mut look = |value: LazyValue<'a>| {
+            found = value.is_list();
+            true
+        };
+        match place {
+            Place::Slot(slot) => self.fields.lazy(*slot).map(&mut look),
+            Place::Inside(slot, steps) => self.fields.lazy(*slot).map(|value| step_into(value, steps, &mut look)),
+            _ => None,
+        };
+        found
+    }
+
+    /// The elements of the list or the members of the object at a place, in order.
+    pub fn elements(&self, place: &'a Place) -> Vec<Element<'a>> {
+        let mut elements = Vec::new();
+        let mut add = |value: LazyValue<'a>| {
+            elements.extend(value.items().map(|value| Element { value, name: None }));
+            elements.extend(value.members().map(|(name, value)| Element { value, name: Some(name) }));
+            false
+        };
+        match place {
+            Place::Slot(slot) => self.fields.lazy(*slot).map(&mut add),
+            Place::Inside(slot, steps) => self.fields.lazy(*slot).map(|value| step_into(value, steps, &mut add)),
+            _ => None,
+        };
+        elements
+    }
+
+    /// What the steps lead to in a value that holds lists or objects.
+    fn root(&self, place: &'a Place) -> Option<(LazyValue<'a>, &'a [Step])> {
+        match place {
+            Place::Inside(slot, steps) => Some((self.fields.lazy(*slot)?, steps)),
+            Place::Element(steps) => Some((self.element.as_ref()?.value, steps)),
+            _ => None,
+        }
     }
 
     fn tree(&self, slot: usize) -> Option<std::rc::Rc<Value>> {
@@ -253,9 +356,11 @@ impl<'a> Context<'a> {
             Place::Derived(Derived::ApiKey) => self.token.api_key_reference.clone().map(Cow::Owned),
             Place::Derived(Derived::PrefixTime) => self.prefix_time.map(Cow::Borrowed),
             Place::Derived(Derived::JwtScopes) => None,
-            Place::Inside(slot, steps) => {
+            Place::Member => self.element.as_ref()?.name.clone(),
+            Place::Inside(..) | Place::Element(_) => {
                 let mut found = None;
-                step_into(self.fields.lazy(*slot)?, steps, &mut |value| {
+                let (root, steps) = self.root(place)?;
+                step_into(root, steps, &mut |value| {
                     found = value.text();
                     found.is_some()
                 });
@@ -273,9 +378,10 @@ impl<'a> Context<'a> {
     fn texts_at(&self, place: &'a Place) -> Option<Vec<String>> {
         match place {
             Place::Derived(Derived::JwtScopes) => self.token.claims.as_ref()?.scopes.clone(),
-            Place::Inside(slot, steps) => {
+            Place::Inside(..) | Place::Element(_) => {
                 let mut texts: Vec<String> = Vec::new();
-                step_into(self.fields.lazy(*slot)?, steps, &mut |value| {
+                let (root, steps) = self.root(place)?;
+                step_into(root, steps, &mut |value| {
                     texts.extend(value.texts().into_iter().map(Cow::into_owned));
                     false
                 });
@@ -299,6 +405,10 @@ impl<'a> Context<'a> {
     fn is_logged(&self, place: &'a Place) -> bool {
         match place {
             Place::Slot(slot) => self.fields.kind(*slot) != FieldKind::Missing,
+            Place::Element(_) => {
+                let root = self.root(place);
+                root.is_some_and(|(root, steps)| step_into(root, steps, &mut |_| true))
+            }
             other => self.text_at(other).is_some(),
         }
     }
@@ -323,8 +433,9 @@ fn step_into<'v>(value: LazyValue<'v>, steps: &[Step], visit: &mut dyn FnMut(Laz
         Step::Key(key) => value.get(key).is_some_and(|inner| step_into(inner, rest, visit)),
         Step::Index(index) => value.items().nth(*index).is_some_and(|inner| step_into(inner, rest, visit)),
         Step::All => value.items().any(|item| step_into(item, rest, visit)),
-        Step::Where(key, wanted) => wanted.iter().any(|wanted| {
-            value.items().filter(|item| item.get(key).and_then(LazyValue::text).as_deref() == Some(wanted)).any(|item| step_into(item, rest, visit))
+        Step::Where(key, wanted, ignore_case) => wanted.iter().any(|wanted| {
+            let is_it = |text: &str| if *ignore_case { text.eq_ignore_ascii_case(wanted) } else { text == wanted };
+            value.items().filter(|item| item.get(key).and_then(LazyValue::text).is_some_and(|text| is_it(&text))).any(|item| step_into(item, rest, visit))
         }),
     }
 }
@@ -382,19 +493,29 @@ impl Candidates {
             .unwrap_or_default()
     }
 
-    /// The first candidate that is present as an instant: `Ok(None)` when none is there, `Err` with the text when it is
-    /// there and no instant.
-    pub fn instant<'a>(&'a self, context: &Context<'a>) -> Result<Option<Micros>, String> {
-        for candidate in &self.0 {
+    /// The values of every candidate, each once, with their changes made.
+    pub fn all_texts<'a>(&'a self, context: &Context<'a>) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for candidate in self.0.iter().filter(|candidate| candidate.holds(context)) {
+            let texts = context.texts_at(&candidate.place).unwrap_or_default();
+            let changed = texts.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context).map(Cow::into_owned));
+            for text in changed {
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
+        all
+    }
+
+    /// The first candidate that is present as an instant: `Ok(None)` when none is there, `Err` with a reject reason when it
+    /// is there and no instant. Of several joined columns (a date and a time) all must be there.
+    pub fn instant<'a>(&'a self, context: &Context<'a>) -> Result<Option<Micros>, &'static str> {
+        for candidate in self.0.iter().filter(|candidate| candidate.is_whole(context)) {
             if let Some(text) = candidate.text(context) {
                 let form = candidate.change.as_ref().and_then(|change| change.form).unwrap_or(TimeForm::Iso);
-                let instant = match (form, context.year) {
-                    (TimeForm::MonthDay, Some(year)) => {
-                        time::parse_month_day(text.as_bytes(), year, context.zone).or_else(|| time::parse(&text, form, context.zone))
-                    }
-                    _ => time::parse(&text, form, context.zone),
-                };
-                return instant.map(Some).ok_or_else(|| text.into_owned());
+                let reason = || if is_ambiguous(&text, context.local()) { "ambiguous_date" } else { "bad_timestamp" };
+                return time::parse(&text, form, context.local()).map(Some).ok_or_else(reason);
             }
         }
         Ok(None)
@@ -402,6 +523,14 @@ impl Candidates {
 }
 
 impl Candidate {
+    /// False where a part of a join is missing.
+    fn is_whole<'a>(&'a self, context: &Context<'a>) -> bool {
+        match &self.place {
+            Place::Join(places, _) => places.iter().all(|place| context.text_at(place).is_some()),
+            _ => true,
+        }
+    }
+
     fn holds<'a>(&'a self, context: &Context<'a>) -> bool {
         self.when.as_ref().is_none_or(|condition| condition.holds(context))
     }
@@ -513,7 +642,7 @@ impl Condition {
         }
         let is_list = match place {
             Place::Slot(slot) => context.fields.kind(*slot) == FieldKind::Array,
-            Place::Inside(..) | Place::Derived(Derived::JwtScopes) => true,
+            Place::Inside(..) | Place::Element(_) | Place::Derived(Derived::JwtScopes) => true,
             _ => false,
         };
         if !is_list {
@@ -539,6 +668,22 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_tell_case_where_they_are_told_to() {
+        let find = |path: &str| {
+            let (_, steps) = steps_of(path).unwrap();
+            let mut found = None;
+            step_into(LazyValue::new(r#"[{"name":"DPoP","value":"a"},{"name":"dpop","value":"b"}]"#), &steps, &mut |value| {
+                found = value.text().map(Cow::into_owned);
+                true
+            });
+            found
+        };
+        assert_eq!((find("h[name=dpop].value").as_deref(), find("h[name~=dpop].value").as_deref()), (Some("b"), Some("a")));
+        assert_eq!((find("h[name=x].value"), find("h[name~=X|dPOP].value").as_deref()), (None, Some("a")));
+        assert!(steps_of("a[x]").is_err() && steps_of("a..b").is_err() && steps_of("").is_err());
+    }
 
     #[test]
     fn a_port_is_cut_off_an_address() {

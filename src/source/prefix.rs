@@ -1,12 +1,16 @@
-//! What container runtimes and syslog put before a record, peeled off before any decoder sees it.
+//! What stands around a record and is no part of it: what container runtimes and syslog put before it, and the JSON
+//! objects in which event buses, log shippers and search indexes carry it. Peeled off before any decoder sees the record.
 //!
-//! Which prefixes a file has is found once, by detection; each line is then verified, and a line without the prefix is
-//! read as it is. A file without prefixes never comes here. Records that a runtime split into partial lines are not put
-//! together again.
+//! Which of them a file has is found once, by detection; each record is then verified, and one without is read as it is.
+//! A file without them never comes here. Records that a runtime split into partial lines are not put together again.
 
+use crate::record::field::FieldKind;
 use crate::source::decode::json::{FieldPlan, JsonReader, KeyRules};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::borrow::Cow;
 
-/// One kind of prefix.
+/// One kind of prefix or envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefix {
     /// Docker's json-file driver: `{"log":"…\n","stream":"stdout","time":"…"}` (or `message`). Only the outermost.
@@ -19,74 +23,169 @@ pub enum Prefix {
     Syslog,
     /// A program's tag without the rest of syslog: `hapee-lb[16320]: [ACCESS] 2022 …`.
     Tag,
+    /// A signed token whose claims are the record (RFC 8417 security event tokens, one a line). Its signature is not checked.
+    Jws,
+    /// The value at this path of a JSON object, an object or a string: one of `ENVELOPES`.
+    Envelope(&'static str),
 }
+
+/// Where carriers put the record: Elasticsearch (`_source`), EventBridge (`detail`, Auth0 below it in `data`), Elastic agents
+/// (`event.original`, `message`), container agents (`log`), Splunk (`_raw`, HEC `event`), SNS (`Message`), CloudTrail's
+/// LookupEvents (`CloudTrailEvent`), Google Cloud (`jsonPayload`, `textPayload`), journald (`MESSAGE`), SQS and OTLP (`body`),
+/// Loki (`line`). In the order in which detection tries them; keys nested or flat with dots.
+pub const ENVELOPES: [&str; 15] = [
+    "_source",
+    "detail.data",
+    "detail",
+    "event.original",
+    "message",
+    "log",
+    "_raw",
+    "event",
+    "Message",
+    "CloudTrailEvent",
+    "jsonPayload",
+    "textPayload",
+    "MESSAGE",
+    "body",
+    "line",
+];
+
+/// Where an envelope says when it was made.
+const ENVELOPE_TIMES: [&str; 4] = ["@timestamp", "timestamp", "time", "Timestamp"];
 
 impl Prefix {
     /// In the order in which detection tries them.
-    pub const ALL: [Prefix; 5] = [Prefix::Docker, Prefix::Cri, Prefix::Compose, Prefix::Syslog, Prefix::Tag];
+    pub fn all() -> impl Iterator<Item = Prefix> {
+        [Prefix::Docker, Prefix::Cri, Prefix::Compose, Prefix::Syslog, Prefix::Tag, Prefix::Jws].into_iter().chain(Prefix::envelopes())
+    }
+
+    pub fn envelopes() -> impl Iterator<Item = Prefix> {
+        ENVELOPES.into_iter().map(Prefix::Envelope)
+    }
 }
 
 /// A record without its prefix, and the instant that the prefix stated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peeled<'a> {
-    pub record: &'a [u8],
-    pub time: Option<&'a [u8]>,
+    pub record: Cow<'a, [u8]>,
+    pub time: Option<Cow<'a, [u8]>>,
 }
 
-/// Peels lines; keeps its buffers between lines.
+impl<'a> Peeled<'a> {
+    fn plain(record: &'a [u8], time: Option<&'a [u8]>) -> Self {
+        Peeled { record: Cow::Borrowed(record), time: time.map(Cow::Borrowed) }
+    }
+
+    fn into_owned(self) -> Peeled<'static> {
+        Peeled { record: Cow::Owned(self.record.into_owned()), time: self.time.map(|time| Cow::Owned(time.into_owned())) }
+    }
+
+    /// The inner record, with the time of the innermost prefix that states one.
+    fn around(self, inner: Option<Peeled<'a>>) -> Peeled<'a> {
+        match inner {
+            Some(inner) => Peeled { record: inner.record, time: inner.time.or(self.time) },
+            None => self,
+        }
+    }
+}
+
+/// Peels records; keeps its buffers between them.
 pub struct Peeler {
-    plan: FieldPlan,
-    json: JsonReader,
-    text: Vec<u8>,
+    docker: (FieldPlan, JsonReader),
+    envelope: (FieldPlan, JsonReader),
 }
 
 impl Default for Peeler {
     fn default() -> Self {
-        let paths = ["log", "message", "stream", "time"].map(|key| vec![key.to_string()]);
-        let plan = FieldPlan::new(&paths, &KeyRules::default());
-        Peeler { json: JsonReader::new(&plan), plan, text: Vec::new() }
+        let reader = |paths: &[&str]| {
+            let paths: Vec<Vec<String>> = paths.iter().map(|path| path.split('.').map(str::to_string).collect()).collect();
+            let plan = FieldPlan::new(&paths, &KeyRules { flat: true, ..KeyRules::default() });
+            let reader = JsonReader::new(&plan);
+            (plan, reader)
+        };
+        Peeler { docker: reader(&["log", "message", "stream", "time"]), envelope: reader(&[&ENVELOPES[..], &ENVELOPE_TIMES[..]].concat()) }
     }
 }
 
 impl Peeler {
     /// Takes the prefixes off one after the other, the outermost first; `None` where the first of them is not there.
-    pub fn peel<'a>(&'a mut self, prefixes: &[Prefix], line: &'a [u8]) -> Option<Peeled<'a>> {
+    pub fn peel<'a>(&mut self, prefixes: &[Prefix], line: &'a [u8]) -> Option<Peeled<'a>> {
         let (first, rest) = prefixes.split_first()?;
-        let mut peeled = match first {
-            Prefix::Docker => self.peel_docker(line)?,
-            other => peel_text(*other, line)?,
-        };
+        let mut peeled = self.peel_one(*first, line)?;
         for prefix in rest {
-            if let Some(inner) = peel_text(*prefix, peeled.record) {
-                peeled = Peeled { record: inner.record, time: inner.time.or(peeled.time) };
-            }
+            peeled = match peeled.record {
+                Cow::Borrowed(record) => peeled.around(self.peel_one(*prefix, record)),
+                Cow::Owned(ref record) => {
+                    let inner = self.peel_one(*prefix, record).map(Peeled::into_owned);
+                    peeled.around(inner)
+                }
+            };
         }
-        peeled.record = peeled.record.trim_ascii();
+        peeled.record = match peeled.record {
+            Cow::Borrowed(record) => Cow::Borrowed(record.trim_ascii()),
+            Cow::Owned(record) if record.trim_ascii().len() == record.len() => Cow::Owned(record),
+            Cow::Owned(record) => Cow::Owned(record.trim_ascii().to_vec()),
+        };
         Some(peeled)
     }
 
-    fn peel_docker<'a>(&'a mut self, line: &'a [u8]) -> Option<Peeled<'a>> {
-        let fields = self.json.read(&self.plan, std::str::from_utf8(line).ok()?).ok()?;
+    fn peel_one<'a>(&mut self, prefix: Prefix, line: &'a [u8]) -> Option<Peeled<'a>> {
+        match prefix {
+            Prefix::Docker => self.peel_docker(line),
+            Prefix::Envelope(path) => self.peel_envelope(path, line),
+            other => peel_text(other, line),
+        }
+    }
+
+    fn peel_docker<'a>(&mut self, line: &'a [u8]) -> Option<Peeled<'a>> {
+        let (plan, reader) = &mut self.docker;
+        let fields = reader.read(plan, std::str::from_utf8(line).ok()?).ok()?;
         let record = fields.text(0).or_else(|| fields.text(1))?;
         fields.text(2)?;
-        let time = fields.text(3).unwrap_or_default();
-        self.text.clear();
-        self.text.extend_from_slice(record.trim_end().as_bytes());
-        let end = self.text.len();
-        self.text.extend_from_slice(time.as_bytes());
-        let (record, time) = self.text.split_at(end);
-        Some(Peeled { record, time: (!time.is_empty()).then_some(time) })
+        let time = fields.text(3).map(|time| Cow::Owned(time.into_owned().into_bytes()));
+        Some(Peeled { record: Cow::Owned(record.trim_end().as_bytes().to_vec()), time })
+    }
+
+    fn peel_envelope<'a>(&mut self, path: &'static str, line: &'a [u8]) -> Option<Peeled<'a>> {
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return None;
+        }
+        let slot = ENVELOPES.iter().position(|envelope| *envelope == path)?;
+        let (plan, reader) = &mut self.envelope;
+        let fields = reader.read(plan, std::str::from_utf8(line).ok()?).ok()?;
+        let record = match fields.kind(slot) {
+            FieldKind::Object => {
+                // The span's place in the line, whose borrow outlives that of the reader.
+                let start = fields.raw(slot).as_ptr() as usize - line.as_ptr() as usize;
+                Cow::Borrowed(&line[start..start + fields.raw(slot).len()])
+            }
+            FieldKind::String => Cow::Owned(fields.text(slot)?.trim().as_bytes().to_vec()),
+            _ => return None,
+        };
+        let time = (ENVELOPES.len()..ENVELOPES.len() + ENVELOPE_TIMES.len()).find_map(|slot| fields.text(slot));
+        Some(Peeled { record, time: time.map(|time| Cow::Owned(time.into_owned().into_bytes())) })
     }
 }
 
 fn peel_text(prefix: Prefix, line: &[u8]) -> Option<Peeled<'_>> {
     match prefix {
-        Prefix::Docker => None,
+        Prefix::Docker | Prefix::Envelope(_) => None,
         Prefix::Cri => peel_cri(line),
         Prefix::Compose => peel_compose(line),
         Prefix::Syslog => peel_syslog(line),
-        Prefix::Tag => peel_tag(line).map(|record| Peeled { record: after_access_mark(record), time: None }),
+        Prefix::Jws => peel_jws(line),
+        Prefix::Tag => peel_tag(line).map(|record| Peeled::plain(after_access_mark(record), None)),
     }
+}
+
+/// The claims of a compact JWS, possibly in quotes.
+fn peel_jws(line: &[u8]) -> Option<Peeled<'_>> {
+    let text = std::str::from_utf8(line).ok()?.trim().trim_matches('"');
+    let mut parts = text.strip_prefix("eyJ")?.split('.');
+    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let record = URL_SAFE_NO_PAD.decode(claims).ok()?;
+    (parts.next().is_none() && record.first() == Some(&b'{')).then(|| Peeled { record: Cow::Owned(record), time: None })
 }
 
 /// `<time> stdout|stderr F|P text`.
@@ -95,7 +194,7 @@ fn peel_cri(line: &[u8]) -> Option<Peeled<'_>> {
     let (stream, rest) = word(rest)?;
     let (tag, record) = word(rest)?;
     let fits = is_iso_time(time) && matches!(stream, b"stdout" | b"stderr") && matches!(tag.first(), Some(b'F' | b'P'));
-    fits.then_some(Peeled { record, time: Some(time) })
+    fits.then(|| Peeled::plain(record, Some(time)))
 }
 
 /// `name_1  | text`: a container's name, blanks, a bar.
@@ -103,7 +202,7 @@ fn peel_compose(line: &[u8]) -> Option<Peeled<'_>> {
     let bar = memchr::memchr(b'|', line)?;
     let name = line[..bar].trim_ascii();
     let fits = !name.is_empty() && line[bar - 1] == b' ' && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    fits.then(|| Peeled { record: line[bar + 1..].trim_ascii_start(), time: None })
+    fits.then(|| Peeled::plain(line[bar + 1..].trim_ascii_start(), None))
 }
 
 fn peel_syslog(line: &[u8]) -> Option<Peeled<'_>> {
@@ -119,7 +218,7 @@ fn peel_syslog(line: &[u8]) -> Option<Peeled<'_>> {
     // A host, then a program's tag, if any.
     let (host, record) = word(rest)?;
     let record = if host.ends_with(b":") { record } else { peel_tag(record).unwrap_or(record) };
-    Some(Peeled { record: after_access_mark(record), time: Some(time) })
+    Some(Peeled::plain(after_cee(after_access_mark(record)), Some(time)))
 }
 
 /// RFC 5424 after `<PRI>1 `: time, host, program, process, message id, structured data, text.
@@ -133,7 +232,8 @@ fn peel_rfc5424(text: &[u8]) -> Option<Peeled<'_>> {
         None => after_structured_data(rest)?,
     };
     let record = record.trim_ascii_start();
-    Some(Peeled { record: record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record), time: Some(time).filter(|time| is_iso_time(time)) })
+    let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record);
+    Some(Peeled::plain(after_cee(record), Some(time).filter(|time| is_iso_time(time))))
 }
 
 /// Passes over `[id name="value"][…]`; `\"`, `\\` and `\]` are escapes inside values (RFC 5424 section 6.3.3).
@@ -181,6 +281,11 @@ fn after_access_mark(record: &[u8]) -> &[u8] {
     }
 }
 
+/// JSON in syslog may be announced by `@cee:` (Common Event Expression).
+fn after_cee(record: &[u8]) -> &[u8] {
+    record.strip_prefix(b"@cee:").map_or(record, <[u8]>::trim_ascii_start)
+}
+
 /// The word before the first blank, and what follows the blanks.
 fn word(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let blank = memchr::memchr(b' ', line)?;
@@ -210,8 +315,20 @@ mod tests {
     use super::*;
 
     fn peel(prefixes: &[Prefix], line: &str) -> Option<(String, Option<String>)> {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let text = |bytes: Cow<'_, [u8]>| String::from_utf8(bytes.into_owned()).unwrap();
         Peeler::default().peel(prefixes, line.as_bytes()).map(|peeled| (text(peeled.record), peeled.time.map(text)))
+    }
+
+    #[test]
+    fn a_signed_token_gives_its_claims() {
+        let mut peeler = Peeler::default();
+        let token = format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(r#"{"iss":"x"}"#));
+        let mut claims = |text: &str| peeler.peel(&[Prefix::Jws], text.as_bytes()).map(|peeled| String::from_utf8(peeled.record.into_owned()).unwrap());
+        assert_eq!(claims(&token).as_deref(), Some(r#"{"iss":"x"}"#));
+        assert_eq!(claims(&format!("\"{token}\"")).as_deref(), Some(r#"{"iss":"x"}"#));
+        for other in ["eyJhbGciOiJub25lIn0.!.c2ln", "eyJ.e30", "a.b.c", &format!("{token}.x")] {
+            assert_eq!(claims(other), None, "{other}");
+        }
     }
 
     #[test]
@@ -228,13 +345,39 @@ mod tests {
         assert_eq!(peel(&[Prefix::Syslog], &format!(r#"<14>1 {iso} host app - ID47 [x a="\"]"][y] text"#)), some("text", iso));
         assert_eq!(peel(&[Prefix::Syslog], &format!("<14>1 {iso} host app - - - text")), some("text", iso));
         assert_eq!(peel(&[Prefix::Tag], "hapee-lb[16320]: [ACCESS] 2022 {}"), some("{}", ""));
+        assert_eq!(peel(&[Prefix::Syslog], "Jan  9 08:27:09 host vault: @cee: {\"a\":1}"), some("{\"a\":1}", "Jan  9 08:27:09"));
+    }
+
+    #[test]
+    fn envelopes_hold_objects_and_json_in_strings_nested_or_flat() {
+        let some = |record: &str, time: &str| Some((record.to_string(), (!time.is_empty()).then(|| time.to_string())));
+        let envelope = Prefix::Envelope;
+        assert_eq!(peel(&[envelope("detail")], r#"{"time":"t","detail": {"a": {"b":1}} }"#), some(r#"{"a": {"b":1}}"#, "t"));
+        assert_eq!(peel(&[envelope("detail.data")], r#"{"detail":{"data":{"a":1}}}"#), some(r#"{"a":1}"#, ""));
+        assert_eq!(peel(&[envelope("message")], r#"{"message":" {\"a\":\"\\n\"}\n","@timestamp":"t"}"#), some(r#"{"a":"\n"}"#, "t"));
+        for original in [r#"{"event":{"original":"x y"}}"#, r#"{"event.original":"x y"}"#] {
+            assert_eq!(peel(&[envelope("event.original")], original), some("x y", ""));
+        }
+        let hit = r#"{"_index":"i","_source":{"@timestamp":"t","message":"Jan  9 08:27:09 host app[1]: x y"}}"#;
+        assert_eq!(peel(&[envelope("_source"), envelope("message"), Prefix::Syslog], hit), some("x y", "Jan  9 08:27:09"));
+        assert_eq!(peel(&[envelope("_source"), envelope("message")], r#"{"_source":{"a":1}}"#), some(r#"{"a":1}"#, ""));
     }
 
     #[test]
     fn a_line_without_the_prefix_is_left_alone() {
-        let lines = ["{\"log\":\"x\"}", "1.2.3.4 - - [t] \"GET / HTTP/1.1\" 200 5", "a b c d", "", "<14>", "[GIN] x | 200 | y"];
+        let lines = [
+            "{\"log\":7,\"message\":null}",
+            "{\"detail\":[{}]}",
+            "{\"message\":",
+            "\"message\"",
+            "1.2.3.4 - - [t] \"GET / HTTP/1.1\" 200 5",
+            "a b c d",
+            "",
+            "<14>",
+            "[GIN] x | 200 | y",
+        ];
         for line in lines {
-            for prefix in Prefix::ALL {
+            for prefix in Prefix::all() {
                 assert_eq!(peel(&[prefix], line), None, "{prefix:?} {line}");
             }
         }

@@ -4,23 +4,26 @@
 //! that nobody else is reading, so that decompression of one file overlaps with parsing of another.
 
 use crate::frame::requests::RequestStore;
-use crate::record::address::Addresses;
 use crate::frame::segment::Spill;
+use crate::record::address::Addresses;
 use crate::record::identity_event::IdentityEventRow;
 use crate::record::inventory::{Aliases, Inventory};
+use crate::record::operation::OperationTable;
 use crate::record::person::People;
 use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::{TicketRow, TicketSettings};
 use crate::record::time::day_of;
 use crate::record::token::Digester;
-use crate::source::chunk::{Chunk, ChunkReader, Element};
-use crate::source::decode::RecordReader;
+use crate::source::chunk::{Chunk, ChunkReader};
+use crate::source::decode::parquet::{self, ParquetRows, WantedRoots};
+use crate::source::decode::{Decoder, RecordReader};
 use crate::source::detect::{Detected, HEAD_BYTES, Layout, detect};
+use crate::source::join::{self, Completed, Edge, Joined, Joiner};
 use crate::source::library::{Library, Pack};
 use crate::source::open;
 use crate::source::pack::PackKind;
 use crate::source::plan::Context;
-use crate::source::prefix::Peeler;
+use crate::source::prefix::{Peeled, Peeler};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -142,16 +145,18 @@ pub struct Progress {
 
 /// Reads all files. Bad records and bad files are in the result; nothing fails.
 pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, progress: &Progress) -> Evidence {
-    let (mut files, mut layouts, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut files, mut inputs, mut heads) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
-        let (file, layout, head) = detect_file(path, library, settings);
+        let (file, input, head) = detect_file(path, library, settings);
         files.push(file);
-        layouts.push(layout);
+        inputs.push(input);
         heads.push(head);
     }
     find_replays(&mut files, &heads, library, settings);
     progress.total_files.store(files.len(), Ordering::Relaxed);
-    progress.total_bytes.store(files.iter().filter(|file| file.pack.is_some() && file.state == FileState::Read).map(|file| file.bytes).sum(), Ordering::Relaxed);
+    progress
+        .total_bytes
+        .store(files.iter().filter(|file| file.pack.is_some() && file.state == FileState::Read).map(|file| file.bytes).sum(), Ordering::Relaxed);
     let mut evidence = Evidence::default();
     for (index, file) in files.iter_mut().enumerate() {
         if file.pack.is_some_and(|pack| library.packs[pack].file.kind == PackKind::Inventory && library.packs[pack].file.inventory.is_some()) {
@@ -160,21 +165,26 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
     }
     evidence.inventory.normalise();
     evidence.aliases = Aliases::new(&evidence.inventory.identities);
+    let operations = OperationTable::new(&evidence.inventory.documents);
     let shared = Shared {
         library,
         settings,
         progress,
         aliases: &evidence.aliases,
+        operations: Some(&operations).filter(|operations| !operations.is_empty()),
         files: &files,
-        layouts: &layouts,
+        inputs: &inputs,
         next_file: AtomicUsize::new(0),
         active: Mutex::new(Vec::new()),
         failures: Mutex::new(Vec::new()),
+        edges: Mutex::new(Vec::new()),
     };
-    let parts: Vec<Part> = std::thread::scope(|scope| {
+    let mut parts: Vec<Part> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..settings.threads.max(1)).map(|_| scope.spawn(|| Worker::new(&shared).run())).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
+    let edges = std::mem::take(&mut *shared.edges.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    parts.push(Worker::new(&shared).read_edges(edges));
     let failures = std::mem::take(&mut *shared.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     for (index, failure) in failures {
         files[index].state = FileState::Failed(failure);
@@ -185,11 +195,18 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
     evidence
 }
 
+/// How a file whose format is known is read.
+struct Input {
+    layout: Layout,
+    /// Rows of Parquet, read as JSON.
+    is_parquet: bool,
+}
+
 /// Digest of a file's first decompressed bytes, and whether they are all of it.
 type HeadDigest = Option<([u8; 32], bool)>;
 
 /// Finds out what a file is, from its first bytes.
-fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Layout>, HeadDigest) {
+fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Input>, HeadDigest) {
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut file = SourceFile { path: path.to_path_buf(), pack: None, state: FileState::Read, bytes };
     let head = open::open(path, &Arc::default(), &settings.limits).and_then(|source| read_head(source.reader));
@@ -200,10 +217,22 @@ fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (Sour
             return (file, None, None);
         }
     };
-    match detect(library, settings.pack, &head, is_whole) {
+    let is_parquet = head.starts_with(parquet::MAGIC);
+    let detected = match is_parquet {
+        true => detect_parquet(path, library, settings.pack),
+        false => Ok(detect(library, settings.pack, &head, is_whole)),
+    };
+    let detected = match detected {
+        Ok(detected) => detected,
+        Err(error) => {
+            file.state = FileState::Failed(error.to_string());
+            return (file, None, None);
+        }
+    };
+    match detected {
         Detected::Pack { pack, layout } => {
             file.pack = Some(pack);
-            return (file, Some(layout), Some((Sha256::digest(&head).into(), is_whole)));
+            return (file, Some(Input { layout, is_parquet }), Some((Sha256::digest(&head).into(), is_whole)));
         }
         Detected::Empty => file.state = FileState::Empty,
         Detected::Unknown(why) => file.state = FileState::Unknown(why),
@@ -244,6 +273,19 @@ fn content_digest(path: &Path, limits: &open::Limits) -> Option<[u8; 32]> {
     Some(digest.finalize().into())
 }
 
+/// What the first rows of a Parquet file are, as JSON.
+fn detect_parquet(path: &Path, library: &Library, only: Option<usize>) -> std::io::Result<Detected> {
+    let lines = parquet::head_lines(path, PARQUET_HEAD_ROWS)?;
+    let detected = detect(library, only, &lines, true);
+    Ok(match detected {
+        Detected::Pack { pack, .. } if !matches!(library.packs[pack].decoder, Decoder::Json(_)) => {
+            Detected::Unknown(format!("rows of Parquet, and {} reads no JSON", library.packs[pack].id()))
+        }
+        Detected::Unknown(why) => Detected::Unknown(format!("rows of Parquet; {why}")),
+        other => other,
+    })
+}
+
 /// The first bytes of a source, and whether they are all of it. A broken archive gives what could be read.
 fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
     let mut head = Vec::new();
@@ -256,23 +298,82 @@ fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
     }
 }
 
+/// Rows of a Parquet file that detection looks at.
+const PARQUET_HEAD_ROWS: usize = 20;
+
 struct Shared<'a> {
     library: &'a Library,
     settings: &'a ReadSettings,
     progress: &'a Progress,
     aliases: &'a Aliases,
+    operations: Option<&'a OperationTable>,
     files: &'a [SourceFile],
-    layouts: &'a [Option<Layout>],
+    inputs: &'a [Option<Input>],
     next_file: AtomicUsize,
     active: Mutex<Vec<Arc<ActiveFile>>>,
     failures: Mutex<Vec<(usize, String)>>,
+    /// What files left open whose records are joined.
+    edges: Mutex<Vec<Edge>>,
 }
 
 /// A file that is being read.
 struct ActiveFile {
     index: usize,
     /// `None` once the file has ended.
-    reader: Mutex<Option<ChunkReader>>,
+    reader: Mutex<Option<FileReader>>,
+}
+
+/// Where chunks of a file come from.
+enum Chunks {
+    Bytes(Box<ChunkReader>),
+    Rows(Box<ParquetRows>),
+}
+
+impl Chunks {
+    fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>, limits: &open::Limits) -> std::io::Result<Self> {
+        if input.is_parquet {
+            let wanted = match &pack.decoder {
+                Decoder::Json(plan) => Some(WantedRoots { names: plan.roots() }),
+                _ => None,
+            };
+            return Ok(Chunks::Rows(Box::new(ParquetRows::open(path, wanted)?)));
+        }
+        let source = open::open(path, bytes_read, limits)?;
+        Ok(Chunks::Bytes(Box::new(start(source.reader, input.layout.framing.clone())?)))
+    }
+
+    /// The next chunk, in a used buffer; after an error what had been read before it.
+    fn next(&mut self, spare: &mut Vec<u8>, bytes_read: &AtomicU64) -> (Option<Chunk>, Option<std::io::Error>) {
+        match self {
+            Chunks::Bytes(reader) => {
+                reader.recycle(std::mem::take(spare));
+                match reader.next_chunk() {
+                    Ok(chunk) => (chunk, None),
+                    Err(error) => (reader.take_rest(), Some(error)),
+                }
+            }
+            Chunks::Rows(rows) => match rows.next_chunk(std::mem::take(spare)) {
+                Ok(chunk) => {
+                    let read = chunk.as_ref().and_then(|chunk| chunk.elements.as_ref()).map_or(0, Vec::len);
+                    bytes_read.fetch_add((read as f64 * rows.bytes_per_row) as u64, Ordering::Relaxed);
+                    (chunk, None)
+                }
+                Err(error) => (None, Some(error)),
+            },
+        }
+    }
+}
+
+struct FileReader {
+    chunks: Chunks,
+    joiner: Option<Joiner>,
+}
+
+/// A chunk to be parsed, with its records where they were joined.
+struct Work {
+    file: usize,
+    chunk: Chunk,
+    joined: Option<Vec<Joined>>,
 }
 
 impl Shared<'_> {
@@ -281,7 +382,7 @@ impl Shared<'_> {
     }
 
     /// The next chunk of any file, `None` when all have ended.
-    fn next_chunk(&self, spare: &mut Vec<u8>) -> Option<(usize, Chunk)> {
+    fn next_chunk(&self, spare: &mut Vec<u8>) -> Option<Work> {
         loop {
             if self.progress.stop.load(Ordering::Relaxed) {
                 return None;
@@ -289,9 +390,9 @@ impl Shared<'_> {
             // A file that nobody is reading just now.
             for file in self.active() {
                 if let Ok(mut reader) = file.reader.try_lock()
-                    && let Some(chunk) = self.read(file.index, &mut reader, spare)
+                    && let Some(work) = self.read(file.index, &mut reader, spare)
                 {
-                    return Some((file.index, chunk));
+                    return Some(work);
                 }
             }
             if self.open_next_file() {
@@ -301,28 +402,35 @@ impl Shared<'_> {
             let waiting = self.active();
             let file = waiting.first()?;
             let mut reader = file.reader.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if let Some(chunk) = self.read(file.index, &mut reader, spare) {
-                return Some((file.index, chunk));
+            if let Some(work) = self.read(file.index, &mut reader, spare) {
+                return Some(work);
             }
         }
     }
 
-    fn read(&self, index: usize, reader: &mut Option<ChunkReader>, spare: &mut Vec<u8>) -> Option<Chunk> {
+    fn read(&self, index: usize, reader: &mut Option<FileReader>, spare: &mut Vec<u8>) -> Option<Work> {
         let open = reader.as_mut()?;
-        open.recycle(std::mem::take(spare));
-        let chunk = match open.next_chunk() {
-            Ok(chunk) => chunk,
-            Err(error) => {
-                self.fail(index, error.to_string());
-                open.take_rest()
+        let (chunk, error) = open.chunks.next(spare, &self.progress.bytes);
+        if let Some(error) = error {
+            self.fail(index, error.to_string());
+        }
+        let Some(mut chunk) = chunk else {
+            if let Some(joiner) = reader.take().and_then(|reader| reader.joiner) {
+                self.edges.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(joiner.finish(index));
             }
-        };
-        if chunk.is_none() {
-            *reader = None;
             self.progress.files.fetch_add(1, Ordering::Relaxed);
             self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|file| file.index != index);
-        }
-        chunk
+            return None;
+        };
+        let joined = match (&mut open.joiner, self.pack_of(index), &self.inputs[index]) {
+            (Some(joiner), Some(pack), Some(input)) => pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &input.layout.prefixes, &mut chunk)),
+            _ => None,
+        };
+        Some(Work { file: index, chunk, joined })
+    }
+
+    fn pack_of(&self, index: usize) -> Option<&Pack> {
+        self.files[index].pack.map(|pack| &self.library.packs[pack])
     }
 
     fn fail(&self, index: usize, error: String) {
@@ -334,17 +442,19 @@ impl Shared<'_> {
         loop {
             let index = self.next_file.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(index) else { return false };
-            let (Some(pack), Some(layout)) = (file.pack, &self.layouts[index]) else { continue };
+            let (Some(pack), Some(input)) = (file.pack, &self.inputs[index]) else { continue };
             if self.library.packs[pack].file.kind == PackKind::Inventory || matches!(file.state, FileState::Replay(_)) {
                 continue;
             }
-            let reader = match open::open(&file.path, &self.progress.bytes, &self.settings.limits).and_then(|source| start(source.reader, layout.framing.clone())) {
+            let reader = match Chunks::open(&file.path, input, &self.library.packs[pack], &self.progress.bytes, &self.settings.limits) {
                 Ok(reader) => reader,
                 Err(error) => {
                     self.fail(index, error.to_string());
                     continue;
                 }
             };
+            let pack = &self.library.packs[pack];
+            let reader = FileReader { chunks: reader, joiner: pack.join.as_ref().map(|_| Joiner::new(&pack.decoder)) };
             let active = Arc::new(ActiveFile { index, reader: Mutex::new(Some(reader)) });
             self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(active);
             return true;
@@ -372,22 +482,35 @@ struct Part {
 
 struct Worker<'a> {
     shared: &'a Shared<'a>,
-    readers: Vec<Option<RecordReader>>,
-    peeler: Peeler,
+    readers: Vec<Option<PackReader>>,
+    peelers: [Peeler; 2],
     part: Part,
+}
+
+/// What reads the records of a pack, and the openings that they are joined with.
+struct PackReader {
+    record: RecordReader,
+    opening: RecordReader,
+    completed: Completed,
+}
+
+impl PackReader {
+    fn new(pack: &Pack) -> Self {
+        PackReader { record: RecordReader::new(&pack.decoder), opening: RecordReader::new(&pack.decoder), completed: Completed::default() }
+    }
 }
 
 impl<'a> Worker<'a> {
     fn new(shared: &'a Shared<'a>) -> Self {
         let readers = shared.library.packs.iter().map(|_| None).collect();
-        Worker { shared, readers, peeler: Peeler::default(), part: Part::default() }
+        Worker { shared, readers, peelers: Default::default(), part: Part::default() }
     }
 
     fn run(mut self) -> Part {
         let mut spare = Vec::new();
-        while let Some((index, chunk)) = self.shared.next_chunk(&mut spare) {
-            self.read_chunk(index, &chunk);
-            spare = chunk.bytes;
+        while let Some(work) = self.shared.next_chunk(&mut spare) {
+            self.read_chunk(work.file, &work.chunk, work.joined.as_deref());
+            spare = work.chunk.bytes;
             if let Some(bound) = &self.shared.settings.bound
                 && self.part.requests.rows.bytes() > bound.bytes_per_thread
                 && let Err(error) = self.part.requests.spill(&bound.spill)
@@ -399,42 +522,52 @@ impl<'a> Worker<'a> {
         self.part
     }
 
-    fn read_chunk(&mut self, index: usize, chunk: &Chunk) {
+    /// Reads what files left open, once all have ended.
+    fn read_edges(mut self, edges: Vec<Edge>) -> Part {
+        for (file, (bytes, joined)) in join::settle(edges, |file| self.shared.files[file].pack) {
+            let chunk = Chunk { bytes, offset: 0, first_record: 0, elements: Some(Vec::new()), header: None };
+            self.read_chunk(file, &chunk, Some(&joined));
+        }
+        self.part
+    }
+
+    fn read_chunk(&mut self, index: usize, chunk: &Chunk, joined: Option<&[Joined]>) {
         let Some(pack_index) = self.shared.files[index].pack else { return };
-        let Some(layout) = &self.shared.layouts[index] else { return };
+        let Some(Input { layout, is_parquet }) = &self.shared.inputs[index] else { return };
         let pack = &self.shared.library.packs[pack_index];
-        let mut reader = self.readers[pack_index].take().unwrap_or_else(|| RecordReader::new(&pack.decoder));
-        reader.start_chunk(&pack.decoder, chunk.header.as_deref());
+        let mut reader = self.readers[pack_index].take().unwrap_or_else(|| PackReader::new(pack));
+        reader.record.start_chunk(&pack.decoder, chunk.header.as_deref());
         let text = simdutf8::basic::from_utf8(&chunk.bytes).ok();
         let (mut records, rejects) = (0, self.part.rejects.len());
-        let mut one = |number: u64, start: usize, end: usize, problem: Option<&'static str>| {
+        let [peeler, opening_peeler] = &mut self.peelers;
+        let mut one = |one: Joined| {
             records += 1;
-            let place = Place { file: index as u32, record: number, offset: chunk.offset + start as u64 };
-            let bytes = &chunk.bytes[start..end];
+            // A row of Parquet stands nowhere in the file.
+            let offset = if *is_parquet { 0 } else { one.offset };
+            let place = Place { file: index as u32, record: one.number, offset };
+            if one.is_answered {
+                return self.part.count(place.file, None, |counts| counts.skipped += 1);
+            }
+            let bytes = &chunk.bytes[one.start..one.end];
             // Records begin and end at ASCII bytes, so that these are character boundaries.
-            let whole = text.map(|text| &text[start..end]).or_else(|| simdutf8::basic::from_utf8(bytes).ok());
-            let problem = problem.or(whole.is_none().then_some("invalid_utf8"));
+            let whole = text.map(|text| &text[one.start..one.end]).or_else(|| simdutf8::basic::from_utf8(bytes).ok());
+            let problem = one.problem.or(whole.is_none().then_some("invalid_utf8"));
             let whole = whole.unwrap_or("");
-            let record = match problem {
-                None if !layout.prefixes.is_empty() => match self.peeler.peel(&layout.prefixes, whole.as_bytes()) {
-                    Some(peeled) => Record { text: utf8(peeled.record).unwrap_or(whole), time: peeled.time.and_then(utf8), bytes },
-                    None => Record { text: whole, time: None, bytes },
-                },
-                _ => Record { text: whole, time: None, bytes },
+            let peel = |peeler: &mut Peeler, text: &'_ [u8]| if layout.prefixes.is_empty() { None } else { peeler.peel(&layout.prefixes, text).map(own) };
+            let peeled = if layout.prefixes.is_empty() || problem.is_some() { None } else { peeler.peel(&layout.prefixes, whole.as_bytes()) };
+            let opening_bytes = one.opening.map(|(start, end)| &chunk.bytes[start..end]);
+            let opening = opening_bytes.map(|bytes| peel(opening_peeler, bytes).unwrap_or_else(|| bytes.to_vec()));
+            let (text, time) = match &peeled {
+                Some(peeled) => (utf8(&peeled.record).unwrap_or(whole), peeled.time.as_deref().and_then(utf8)),
+                None => (whole, None),
             };
+            let record = Record { text, time, opening: opening.as_deref().and_then(utf8), bytes };
             self.part.read_record(self.shared, pack, &mut reader, record, place, problem);
         };
-        match &chunk.elements {
-            Some(elements) => {
-                let is_record = |element: &Element| element.start < element.end || element.problem.is_some();
-                for (i, element) in elements.iter().enumerate().filter(|(_, element)| is_record(element)) {
-                    one(chunk.first_record + i as u64, element.start, element.end, element.problem);
-                }
-            }
-            None => each_line(&chunk.bytes, |line, start, end| match objects_of_array(&chunk.bytes[start..end]) {
-                None => one(chunk.first_record + line, start, end, None),
-                // A batch on one line: each of its records carries the line's number.
-                Some(objects) => objects.iter().for_each(|object| one(chunk.first_record + line, start + object.start, start + object.end, None)),
+        match joined {
+            Some(joined) => joined.iter().for_each(|joined| one(*joined)),
+            None => chunk.each_record(|number, start, end, problem| {
+                one(Joined { number, offset: chunk.offset + start as u64, start, end, problem, opening: None, is_answered: false })
             }),
         }
         self.readers[pack_index] = Some(reader);
@@ -443,30 +576,8 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Calls `visit(line number from 0, start, end)` for each line that is not blank; a carriage return at its end is left off.
-fn each_line(bytes: &[u8], mut visit: impl FnMut(u64, usize, usize)) {
-    let (mut start, mut line) = (0, 0);
-    while start < bytes.len() {
-        let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
-        let mut text_end = end;
-        while text_end > start && matches!(bytes[text_end - 1], b'\r' | b' ' | b'\t') {
-            text_end -= 1;
-        }
-        if text_end > start {
-            visit(line, start, text_end);
-        }
-        start = end + 1;
-        line += 1;
-    }
-}
-
-/// The objects of a line that is a whole JSON array of objects, as gateways that post in batches write it.
-fn objects_of_array(line: &[u8]) -> Option<Vec<crate::source::chunk::Element>> {
-    if line[0] != b'[' || crate::source::decode::json::validate(line).is_err() {
-        return None;
-    }
-    let elements = crate::source::chunk::elements_of(line);
-    elements.iter().all(|element| line[element.start] == b'{').then_some(elements)
+fn own(peeled: Peeled<'_>) -> Vec<u8> {
+    peeled.record.into_owned()
 }
 
 fn utf8(bytes: &[u8]) -> Option<&str> {
@@ -478,6 +589,8 @@ fn utf8(bytes: &[u8]) -> Option<&str> {
 struct Record<'a> {
     text: &'a str,
     time: Option<&'a str>,
+    /// The record that it answers, whose fields it is completed with.
+    opening: Option<&'a str>,
     bytes: &'a [u8],
 }
 
@@ -490,7 +603,7 @@ struct Place {
 
 impl Part {
     /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
-    fn read_record(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place, problem: Option<&'static str>) {
+    fn read_record(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut PackReader, record: Record<'_>, place: Place, problem: Option<&'static str>) {
         let outcome = match problem {
             Some(reason) => Err(reason),
             None => self.rows_of(shared, pack, reader, record, place),
@@ -513,15 +626,21 @@ impl Part {
     }
 
     /// The day of the rows that a record gave, `None` if it was of no interest.
-    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut RecordReader, record: Record<'_>, place: Place) -> Result<Option<i64>, &'static str> {
-        let Some(fields) = reader.read(&pack.decoder, record.text)? else { return Ok(None) };
+    fn rows_of(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut PackReader, record: Record<'_>, place: Place) -> Result<Option<i64>, &'static str> {
+        let Some(mut fields) = reader.record.read(&pack.decoder, record.text)? else { return Ok(None) };
+        if let Some(opening) = record.opening
+            && let Ok(Some(opening)) = reader.opening.read(&pack.decoder, opening)
+        {
+            fields = reader.completed.of(&fields, &opening);
+        }
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
-        context.year = pack.file.year;
+        context.operations = shared.operations;
+        (context.year, context.order) = (pack.file.year, pack.file.date_order);
         context.prefix_time = record.time;
-        let event = match &pack.identity_event {
-            Some(plan) if plan.wants(&context) => Some(plan.row(&context)?),
-            _ => None,
+        let events = match &pack.identity_event {
+            Some(plan) => plan.rows(&mut context)?,
+            None => Vec::new(),
         };
         let ticket = match &pack.ticket {
             Some(plan) if plan.wants(&context) => Some(plan.row(&context, &shared.settings.tickets)?),
@@ -537,10 +656,10 @@ impl Part {
             day = Some(day_of(row.event_us));
             self.requests.push(&row, place.file, place.record);
         }
-        if let Some(row) = event {
-            day = Some(day_of(row.event_us));
-            self.events.push(From { file: place.file, record: place.record, row });
+        if let Some(first) = events.first() {
+            day = Some(day_of(first.event_us));
         }
+        self.events.extend(events.into_iter().map(|row| From { file: place.file, record: place.record, row }));
         if let Some(row) = ticket {
             day = Some(day_of(row.reported_us));
             self.tickets.push(From { file: place.file, record: place.record, row });
@@ -566,7 +685,7 @@ impl Evidence {
                 sum.rejects += counts.rejects;
             }
         }
-        self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record));
+        self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record, event.row.ordinal));
         self.tickets.sort_by_key(|ticket| (ticket.file, ticket.record));
         self.rejects.sort();
     }

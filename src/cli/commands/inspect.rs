@@ -30,8 +30,8 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         zones: config.zones.clone(),
         pack,
         keep_raw: false,
-            limits: config.limits,
-            addresses: config.addresses,
+        limits: config.limits,
+        addresses: config.addresses,
         bound: None,
     };
     if !args.file.is_file() {

@@ -373,7 +373,8 @@ fn notes(evidence: &Evidence, found: &Discovery, library: &Library) -> Vec<Strin
             FileState::Unknown(why) => notes.push(format!("warning[A040]: left out {path}: {why}")),
             FileState::Tie(packs) => notes.push(format!("warning[A041]: left out {path}: fits {} equally well; name one with --pack", packs.join(" and "))),
             FileState::Replay(original) => {
-                notes.push(format!("warning: {path}: the same bytes as {}: its records count as duplicates", evidence.files[*original as usize].path.display()));
+                notes
+                    .push(format!("warning: {path}: the same bytes as {}: its records count as duplicates", evidence.files[*original as usize].path.display()));
             }
             FileState::Failed(error) => {
                 let kept = if file.pack.is_some() { "; what was read before counts" } else { "" };
@@ -389,7 +390,11 @@ fn notes(evidence: &Evidence, found: &Discovery, library: &Library) -> Vec<Strin
 fn stray_note(calendar: &Calendar) -> Option<String> {
     let day = |day: &i64| crate::period::format_day(day * MICROS_PER_DAY);
     let (first, last) = (calendar.stray_days.first()?, calendar.stray_days.last()?);
-    Some(format!("warning: a few calls lie more than a year from all others ({} to {}): they count, but neither choose the period nor the days covered", day(first), day(last)))
+    Some(format!(
+        "warning: a few calls lie more than a year from all others ({} to {}): they count, but neither choose the period nor the days covered",
+        day(first),
+        day(last)
+    ))
 }
 
 /// Query rows -> judged rows of metrics.parquet.

@@ -123,7 +123,16 @@ pub struct CsvColumns {
 impl CsvColumns {
     pub fn of_header(header: &[u8], wanted: &WantedColumns) -> Self {
         let names = rows(header).into_iter().next().map(|row| row.fields).unwrap_or_default();
-        CsvColumns { targets: names.iter().map(|name| wanted.target(name.trim())).collect(), separator: separator(header) }
+        let mut met: Vec<&str> = Vec::new();
+        let target = |name| {
+            met.push(name);
+            match met.iter().filter(|other| **other == name).count() {
+                1 => wanted.target(name),
+                // The second column called `Labels` is `Labels 2`.
+                number => wanted.target(&format!("{name} {number}")),
+            }
+        };
+        CsvColumns { targets: names.iter().map(|name| name.trim()).map(target).collect(), separator: separator(header) }
     }
 
     /// Reads one row; it must have as many fields as the header.
@@ -180,6 +189,15 @@ mod tests {
         assert_eq!(read("1;2"), Err("wrong_column_count"));
         assert_eq!(read("1;\"2\"x;3"), Err("text_after_a_quoted_field"));
         assert_eq!(read("1;\"2"), Err("unterminated_quote"));
+    }
+
+    #[test]
+    fn columns_of_one_name_are_numbered() {
+        let wanted = WantedColumns::new(&[vec!["Labels".into()], vec!["Labels 2".into()]]);
+        let columns = CsvColumns::of_header(b"Labels,x,Labels", &wanted);
+        let mut spans = [Span::MISSING; 2];
+        columns.read(b"a,b,c", &mut spans).unwrap();
+        assert_eq!((spans[0].start, spans[1].start), (0, 4));
     }
 
     #[test]

@@ -53,6 +53,8 @@ const NO_SLOT: u16 = u16::MAX;
 pub struct FieldPlan {
     nodes: Vec<Node>,
     slots: usize,
+    /// Envelopes: for each, every slot once more for what stands inside it.
+    envelopes: usize,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -91,21 +93,34 @@ impl FieldPlan {
         Self::with_envelopes(paths, rules, &[])
     }
 
-    /// As `new`, each path also looked for inside the given envelope keys.
+    /// As `new`, each path also looked for inside the given envelopes (keys joined by dots). What an envelope holds counts
+    /// before what stands beside it, and a later envelope before an earlier one, whatever the order in the record.
     pub fn with_envelopes(paths: &[Vec<String>], rules: &KeyRules, envelopes: &[String]) -> Self {
-        let mut plan = FieldPlan { nodes: vec![Node::default()], slots: paths.len() };
-        for envelope in std::iter::once(None).chain(envelopes.iter().map(Some)) {
+        let mut plan = FieldPlan { nodes: vec![Node::default()], slots: paths.len(), envelopes: envelopes.len() };
+        for (number, envelope) in std::iter::once(None).chain(envelopes.iter().map(Some)).enumerate() {
             let prefixed = |text: &str| envelope.map_or(text.to_string(), |envelope| format!("{envelope}.{text}"));
             let rules = KeyRules { ignore_case: rules.ignore_case.iter().map(|path| prefixed(path)).collect(), flat: rules.flat };
             for (slot, path) in paths.iter().enumerate() {
                 for keys in spellings(path, rules.flat) {
-                    let keys: Vec<String> = envelope.into_iter().cloned().chain(keys).collect();
-                    plan.insert(&keys, slot as u16, &rules);
+                    let outer = envelope.into_iter().flat_map(|envelope| envelope.split('.')).map(str::to_string);
+                    let keys: Vec<String> = outer.chain(keys).collect();
+                    plan.insert(&keys, (number * paths.len() + slot) as u16, &rules);
                 }
             }
         }
         plan.number_edges();
         plan
+    }
+
+    /// The top-level keys that are wanted, each with true if something inside it is.
+    pub fn roots(&self) -> Vec<(String, bool)> {
+        let root = |edge: &Edge| (String::from_utf8_lossy(&edge.key).into_owned(), edge.node != NO_NODE);
+        self.nodes.first().map(|node| node.children.iter().map(root).collect()).unwrap_or_default()
+    }
+
+    /// How many spans a walk fills.
+    fn spans(&self) -> usize {
+        self.slots * (1 + self.envelopes)
     }
 
     fn insert(&mut self, keys: &[String], slot: u16, rules: &KeyRules) {
@@ -232,7 +247,7 @@ pub struct JsonReader {
 impl JsonReader {
     pub fn new(plan: &FieldPlan) -> Self {
         let edges = plan.nodes.iter().map(|node| node.children.len()).sum();
-        JsonReader { index: StructuralIndex::default(), spans: vec![Span::MISSING; plan.slots], seen: vec![0; edges], serial: 0 }
+        JsonReader { index: StructuralIndex::default(), spans: vec![Span::MISSING; plan.spans()], seen: vec![0; edges], serial: 0 }
     }
 
     /// Reads one record, which must be one JSON object.
@@ -242,7 +257,12 @@ impl JsonReader {
         let positions = self.index.index(record.as_bytes())?;
         let mut walk = Walk { plan, text: record.as_bytes(), positions, spans: &mut self.spans, seen: &mut self.seen, serial: self.serial };
         walk.record()?;
-        Ok(Fields::new(record, &self.spans))
+        let (spans, inner) = self.spans.split_at_mut(plan.slots);
+        for envelope in inner.chunks_exact(plan.slots.max(1)) {
+            let held = spans.iter_mut().zip(envelope).filter(|(_, inner)| inner.kind != FieldKind::Missing);
+            held.for_each(|(span, inner)| *span = *inner);
+        }
+        Ok(Fields::new(record, spans))
     }
 }
 
@@ -596,6 +616,21 @@ mod tests {
         assert_eq!(read(&["a.b.c"], r#"{"a.b.c":"1"}"#), Ok(vec![some("1")]));
         assert_eq!(read(&["a.b.c"], r#"{"a.b":{"c":"2"}}"#), Ok(vec![some("2")]));
         assert_eq!(read(&["a"], r#"{"\u0061":"escaped key"}"#), Ok(vec![some("escaped key")]));
+    }
+
+    #[test]
+    fn what_an_envelope_holds_counts_before_what_stands_beside_it() {
+        let paths: Vec<Vec<String>> = ["id", "r", "n.x"].iter().map(|path| path.split('.').map(String::from).collect()).collect();
+        let plan = FieldPlan::with_envelopes(&paths, &KeyRules::default(), &["detail".into(), "detail.data".into()]);
+        let mut reader = JsonReader::new(&plan);
+        let mut read = |text: &str| {
+            let fields = reader.read(&plan, text).unwrap();
+            (0..3).map(|slot| fields.text(slot).map(|text| text.into_owned())).collect::<Vec<_>>()
+        };
+        let some = |text: &str| Some(text.to_string());
+        assert_eq!(read(r#"{"detail":{"id":"in","n":{"x":1}},"id":"out","r":"out"}"#), [some("in"), some("out"), some("1")]);
+        assert_eq!(read(r#"{"id":"out","detail":{"data":{"id":"deep"},"id":"in"}}"#), [some("deep"), None, None]);
+        assert_eq!(read(r#"{"id":"out","detail":"text"}"#), [some("out"), None, None]);
     }
 
     #[test]

@@ -13,10 +13,14 @@ pub mod json;
 #[forbid(unsafe_code)]
 pub mod logfmt;
 #[forbid(unsafe_code)]
+pub mod parquet;
+#[forbid(unsafe_code)]
 pub mod pattern;
 pub mod structural;
 #[forbid(unsafe_code)]
 pub mod text;
+#[forbid(unsafe_code)]
+pub mod yaml;
 
 use crate::record::field::Fields;
 use crate::source::pack::{DecoderKind, PackFile};
@@ -40,7 +44,7 @@ impl Decoder {
         }
         match file.decoder {
             _ if file.inventory.is_some() => Ok(Decoder::Whole),
-            DecoderKind::Toml => Ok(Decoder::Whole),
+            DecoderKind::Toml | DecoderKind::Document => Ok(Decoder::Whole),
             DecoderKind::Json => {
                 let rules = KeyRules { ignore_case: file.keys.ignore_case.clone(), flat: file.keys.flat };
                 Ok(Decoder::Json(FieldPlan::with_envelopes(paths, &rules, &file.unwrap)))

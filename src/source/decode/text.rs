@@ -60,7 +60,7 @@ impl TextPlan {
                 Lines::Regex(file.expressions.iter().map(|text| Expression::compile(text, &wanted)).collect::<Result<_, _>>()?)
             }
             DecoderKind::Csv => Lines::Csv,
-            DecoderKind::Json | DecoderKind::Toml => return Err("no decoder of text".into()),
+            DecoderKind::Json | DecoderKind::Toml | DecoderKind::Document => return Err("no decoder of text".into()),
         };
         let skip = file.skip.iter().map(|text| Regex::new(text)).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         Ok(TextPlan { lines, wanted, skip })
