@@ -54,7 +54,7 @@ fn rows_of(path: &Path) -> Vec<Vec<String>> {
 
 /// Gives the file's chunks to as many workers, and what each made of them.
 fn by_chunks<T: Send>(file: &Path, threads: usize, worker: impl Fn(&mut dyn FnMut() -> Option<Chunk>) -> T + Sync) -> Vec<T> {
-    let reader = open::open(file, &Arc::default()).expect("a file that opens").reader;
+    let reader = open::open(file, &Arc::default(), &Default::default()).expect("a file that opens").reader;
     let reader = Mutex::new(ChunkReader::new(reader, Framing::Lines, Vec::new()));
     let next = || reader.lock().expect("no worker panics").next_chunk().expect("a readable file");
     std::thread::scope(|scope| {
@@ -210,6 +210,8 @@ fn full(file: &Path, grants: &[Vec<String>], revocations: &[Vec<String>], thread
         zones: HashMap::new(),
         pack: None,
         keep_raw: false,
+        limits: Default::default(),
+        addresses: Default::default(),
         bound: Some(MemoryBound { bytes_per_thread: 40 << 20, spill: Spill::new(folder.path().to_path_buf()) }),
     };
     let clock = Instant::now();

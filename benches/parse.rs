@@ -98,6 +98,8 @@ fn read_to_rows(bencher: Bencher, format: &str) {
         zones: HashMap::new(),
         pack: None,
         keep_raw: false,
+        limits: Default::default(),
+        addresses: Default::default(),
         bound: None,
     };
     bencher.counter(BytesCount::new(bytes.len())).bench_local(|| read_all(std::slice::from_ref(&path), &library, &settings, &Progress::default()).ledger.len());

@@ -4,14 +4,23 @@
 //! source files -> parsed records -> frames -> metrics -> summaries
 //!    source/         record/        frame/    metric/    summary/
 //! ```
+// Forbidden everywhere but on the way to `source/decode/structural.rs`, the one module that allows it.
 #![deny(unsafe_code)]
 
+#[forbid(unsafe_code)]
 pub mod cli;
+#[forbid(unsafe_code)]
 pub mod diagnostic;
+#[forbid(unsafe_code)]
 pub mod frame;
+#[forbid(unsafe_code)]
 pub mod metric;
+#[forbid(unsafe_code)]
 pub mod period;
+#[forbid(unsafe_code)]
 pub mod record;
 pub mod source;
+#[forbid(unsafe_code)]
 pub mod summary;
+#[forbid(unsafe_code)]
 pub mod units;

@@ -1,5 +1,7 @@
 //! The command: an exit status, and a broken pipe that is no error.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 #[global_allocator]

@@ -28,6 +28,10 @@ fn run(sources: &Sources, out: &str, arguments: &[&str]) -> BTreeMap<String, Vec
     all.extend(arguments);
     let finished = run_in(sources.path(), &all);
     assert_eq!(finished.status, Some(0), "{}", finished.stderr);
+    files_of(sources, out)
+}
+
+fn files_of(sources: &Sources, out: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files = files_under(&sources.path().join(out).join("2026-Q2"));
     let manifest = files.get_mut("run.json").expect("run.json");
     let mut value: Value = serde_json::from_slice(manifest).expect("JSON");
@@ -90,6 +94,22 @@ fn values(folder: &Path) -> BTreeMap<String, Vec<Row>> {
 fn sums_of_coverage(folder: &Path) -> [i64; 5] {
     let rows = read_parquet(&folder.join("parquet/coverage.parquet"));
     ["records", "rows", "duplicates", "skipped", "rejects"].map(|column| rows.iter().map(|row| row[column].as_i64().expect("a count")).sum())
+}
+
+/// Another time zone, language, mask of new files and place in the file system.
+#[test]
+fn the_machine_changes_no_byte() {
+    let sources = sample();
+    let one = run(&sources, "one", &["in", "--privacy"]);
+    let elsewhere = Sources::new();
+    copy_folder(&sources.path().join("in"), &elsewhere.path().join("in"));
+    let script = "umask 077; exec \"$0\" run in --privacy --out other --no-progress --quiet";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, crate::support::binary()]).current_dir(elsewhere.path()).env_clear();
+    command.envs([("TZ", "Pacific/Apia"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "tr_TR.UTF-8"), ("COLUMNS", "40"), ("PATH", "/usr/bin:/bin")]);
+    let output = command.output().expect("sh");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_same("another machine", &one, &files_of(&elsewhere, "other"));
 }
 
 #[test]

@@ -547,3 +547,29 @@ fn each_rule_tells_its_violation() {
         assert!(told.iter().any(|problem| problem.starts_with(rule)), "{rule} is not told for `{sql}`, but {told:?}");
     }
 }
+
+/// Unsafe code stands in the modules that call SIMD, and each use says why it is sound; all others forbid it.
+#[test]
+fn unsafe_code_stands_in_simd_modules_and_says_why() {
+    const ALLOWED: [&str; 3] = ["source/decode/structural.rs", "source/decode/grammar.rs", "source/decode/shape.rs"];
+    for (name, bytes) in crate::support::files_under(&crate::support::project().join("src")) {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in
+            lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {") || line.contains("unsafe fn") || line.contains("unsafe impl"))
+        {
+            assert!(ALLOWED.contains(&name.as_str()), "{name}:{}: {line}", number + 1);
+            let above = &lines[number.saturating_sub(4)..number];
+            assert!(above.iter().any(|line| line.contains("SAFETY:")), "{name}:{}: {line}", number + 1);
+        }
+        let is_root = name.ends_with("mod.rs") || name == "lib.rs";
+        for module in lines.iter().enumerate().filter(|(_, line)| {
+            ["lib.rs", "source/mod.rs", "source/decode/mod.rs"].contains(&name.as_str())
+                && is_root
+                && (line.starts_with("pub mod ") || line.starts_with("mod "))
+        }) {
+            let leads_there = ["pub mod source;", "pub mod decode;", "pub mod structural;", "mod grammar;", "mod shape;"].contains(module.1);
+            assert!(leads_there || lines[module.0 - 1] == "#[forbid(unsafe_code)]", "{name}: {}", module.1);
+        }
+    }
+}

@@ -260,9 +260,13 @@ fn a_killed_run_leaves_the_earlier_folder_and_the_next_one_clears_up() {
     let mut after = files_under(&out);
     after.retain(|name, _| !name.starts_with('.'));
     assert!(after == before, "the earlier run folder is whole");
-    // One killed before it had written its number, and one of a process that lives: this one.
-    sources.put("out/.credlens-building-early/lock", "");
-    sources.put("out/.credlens-building-living/lock", std::process::id().to_string());
+    // One whose lock nobody holds, and one of a process that lives: this one.
+    sources.put("out/.credlens-building-early/x", "");
+    sources.put("out/.credlens-building-early.lock", "");
+    sources.put("out/.credlens-building-living/x", "");
+    sources.put("out/.credlens-building-living.lock", "");
+    let held = fs::File::open(out.join(".credlens-building-living.lock")).expect("the lock");
+    held.lock().expect("it can be held");
     let finished = sources.run(&["run", "in/kong.ndjson", "--out", "out", "--no-progress"]);
     assert_eq!(finished.status, Some(0), "{}", finished.stderr);
     let left: Vec<String> = folders_of(&out).iter().map(|folder| folder.file_name().expect("a name").to_string_lossy().into_owned()).collect();

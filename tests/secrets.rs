@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// A secret that looks like one, different for every place.
-fn secret(place: &str) -> String {
+pub fn secret(place: &str) -> String {
     let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(place));
     format!("sk{}", digest.replace(['-', '_'], "q"))
 }

@@ -183,6 +183,8 @@ impl Reading {
             zones: config.zones.clone(),
             pack: pack.map(|id| library.find(id).unwrap_or_else(|| panic!("no pack {id}"))),
             keep_raw: false,
+            limits: config.limits,
+            addresses: config.addresses,
             bound: bytes_per_thread.map(|bytes_per_thread| MemoryBound { bytes_per_thread, spill: Spill::new(std::env::temp_dir()) }),
         };
         let paths: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();

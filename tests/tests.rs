@@ -13,8 +13,14 @@ mod own_formats;
 mod packs;
 mod parquet_input;
 
+mod completeness;
 mod determinism;
+mod faults;
+mod fuzz;
+mod games;
+mod hostile;
 mod ledger;
+mod privacy;
 mod secrets;
 
 mod cases;

@@ -123,6 +123,9 @@ pub struct RunArgs {
     /// Keep the text of rejected records; it may hold secrets
     #[arg(long)]
     pub keep_raw: bool,
+    /// Pseudonyms for people, and only the network of client addresses
+    #[arg(long, conflicts_with = "keep_raw")]
+    pub privacy: bool,
     /// Threads [default: all cores]
     #[arg(short = 'j', long, value_name = "N")]
     pub threads: Option<usize>,

@@ -2,11 +2,14 @@
 
 use crate::diagnostic::Failure;
 use crate::metric::settings::MeasureSettings;
+use crate::record::address::Addresses;
 use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::TicketSettings;
 use crate::record::scope::{DEFAULT_BROAD, DEFAULT_NOT_BROAD, ScopeGrammar};
 use crate::record::time::{DateOrder, MICROS_PER_DAY, MICROS_PER_SECOND};
+use crate::source::open::Limits;
 use chrono_tz::Tz;
+use regex::Regex;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -32,6 +35,15 @@ struct ConfigFile {
     credential_aliases: HashMap<String, String>,
     sources: BTreeMap<String, Source>,
     privacy: Privacy,
+    limits: LimitsFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsFile {
+    expansion_ratio: Option<u64>,
+    decompressed: Option<String>,
+    inventory: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -119,6 +131,10 @@ impl Source {
 struct Privacy {
     /// A file whose bytes are the HMAC key of every digest.
     hash_key_file: Option<PathBuf>,
+    hide_people: bool,
+    /// What names of people look like, besides mail addresses.
+    people: Vec<String>,
+    addresses: Option<String>,
 }
 
 /// Settings with no choice left open.
@@ -146,6 +162,12 @@ pub struct Config {
     /// By pack id: keys of the pack that the user sets in another way.
     pub pack_changes: BTreeMap<String, toml::Table>,
     pub hash_key: Option<Vec<u8>>,
+    /// Pseudonyms for people.
+    pub hide_people: bool,
+    /// What names of people look like.
+    pub people: Vec<Regex>,
+    pub addresses: Addresses,
+    pub limits: Limits,
 }
 
 /// Share of records that may be rejected before the run's gate fails.
@@ -169,6 +191,12 @@ impl Config {
                 Config::resolve(file, Some(path), text)
             }
         }
+    }
+
+    /// The configuration that a text says, its paths relative to the working folder.
+    pub fn from_text(text: &str) -> Result<Config, Failure> {
+        let file = toml::from_str(text).map_err(|error| wrong(Path::new("credlens.toml"), error.to_string()))?;
+        Config::resolve(file, None, text.to_string())
     }
 
     fn resolve(file: ConfigFile, path: Option<PathBuf>, text: String) -> Result<Config, Failure> {
@@ -203,6 +231,12 @@ impl Config {
         let key_file = file.privacy.hash_key_file.as_ref().map(|path| folder.join(path));
         let hash_key = key_file.map(|path| std::fs::read(&path).map_err(|error| Failure::io("A003", path.display().to_string(), error))).transpose()?;
         let max_rejects = file.max_rejects.as_ref().map(plain_text).as_deref().map(parse_share).transpose().map_err(|error| bad("max_rejects", error))?;
+        let people = file.privacy.people.iter().map(|text| Regex::new(text)).collect::<Result<_, _>>().map_err(|error| bad("people", error.to_string()))?;
+        let addresses = match file.privacy.addresses.as_deref() {
+            None => Addresses::default(),
+            Some(text) => Addresses::from_text(text).ok_or_else(|| bad("addresses", format!("`{text}` is none of whole, network, none")))?,
+        };
+        let limits = limits(&file.limits).map_err(|(key, error)| bad(&key, error))?;
         Ok(Config {
             period: file.period,
             as_of: file.as_of.as_ref().map(plain_text),
@@ -220,6 +254,10 @@ impl Config {
             zones,
             pack_changes,
             hash_key,
+            hide_people: file.privacy.hide_people,
+            people,
+            addresses,
+            limits,
             file: path,
             text,
         })
@@ -321,6 +359,38 @@ fn measure_settings(file: &ConfigFile, measure: &mut MeasureSettings) -> Result<
     Ok(())
 }
 
+fn limits(file: &LimitsFile) -> Result<Limits, Wrong> {
+    let defaults = Limits::default();
+    let size = |key: &str, text: &Option<String>, usual: u64| match text {
+        None => Ok(usual),
+        Some(text) => parse_size(text).map_err(|error| (key.to_string(), error)),
+    };
+    Ok(Limits {
+        expansion_ratio: file.expansion_ratio.unwrap_or(defaults.expansion_ratio).max(1),
+        decompressed: size("decompressed", &file.decompressed, defaults.decompressed)?,
+        inventory: size("inventory", &file.inventory, defaults.inventory)?,
+    })
+}
+
+/// `64MB`, `2GiB` -> bytes.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let wrong = || format!("`{text}` is no size; write 640MB or 2GiB");
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let unit: u64 = match text[digits..].trim() {
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    text[..digits].parse::<u64>().ok().and_then(|count| count.checked_mul(unit)).filter(|bytes| *bytes > 0).ok_or_else(wrong)
+}
+
 /// `300s`, `5m`, `24h`, `90d` -> microseconds.
 pub fn parse_duration(text: &str) -> Result<i64, String> {
     let text = text.trim();
@@ -348,19 +418,9 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
 
 /// `640MB`, `2GiB` -> bytes, at least 256 MB: below that not even the queries' plans fit.
 pub fn parse_memory(text: &str) -> Result<usize, String> {
-    const SMALLEST: usize = 256_000_000;
-    let text = text.trim();
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let unit: usize = match text[digits..].trim() {
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err(format!("`{text}` is no size; write 640MB or 2GiB")),
-    };
-    let bytes =
-        text[..digits].parse::<usize>().ok().and_then(|count| count.checked_mul(unit)).ok_or_else(|| format!("`{text}` is no size; write 640MB or 2GiB"))?;
-    if bytes < SMALLEST { Err(format!("`{text}` is too little; at least 256MB")) } else { Ok(bytes) }
+    const SMALLEST: u64 = 256_000_000;
+    let bytes = parse_size(text)?;
+    if bytes < SMALLEST { Err(format!("`{text}` is too little; at least 256MB")) } else { usize::try_from(bytes).map_err(|error| error.to_string()) }
 }
 
 #[cfg(test)]
@@ -368,8 +428,7 @@ mod tests {
     use super::*;
 
     fn resolve(text: &str) -> Result<Config, String> {
-        let file = toml::from_str(text).map_err(|error| error.to_string())?;
-        Config::resolve(file, None, text.to_string()).map_err(|failure| failure.message)
+        Config::from_text(text).map_err(|failure| failure.message)
     }
 
     #[test]
@@ -378,8 +437,10 @@ mod tests {
         assert!(parse_duration("90").is_err() && parse_duration("-1d").is_err() && parse_duration("").is_err());
         assert_eq!((parse_share("1%"), parse_share("0.5")), (Ok(0.01), Ok(0.5)));
         assert!(parse_share("120%").is_err());
+        assert_eq!((parse_size("64MB"), parse_size("1 TB")), (Ok(64_000_000), Ok(1_000_000_000_000)));
+        assert!(["64", "MB", "0MB", "-1MB", "64M", "99999999999999TB", "é"].iter().all(|text| parse_size(text).is_err()));
         assert_eq!((parse_memory("640MB"), parse_memory("2 GiB")), (Ok(640_000_000), Ok(2 << 30)));
-        assert!(["640", "1MB", "-1GB", "99999999999999999999GB", "2TB"].iter().all(|text| parse_memory(text).is_err()));
+        assert!(["640", "1MB", "-1GB", "99999999999999999999GB"].iter().all(|text| parse_memory(text).is_err()));
     }
 
     #[test]
@@ -425,7 +486,7 @@ mod tests {
     fn the_template_of_init_holds_every_key_with_its_default() {
         let text = uncommented();
         let document: toml::Table = text.parse().unwrap();
-        for table in ["", "thresholds", "scopes", "tickets", "sources.nginx", "privacy"] {
+        for table in ["", "thresholds", "scopes", "tickets", "sources.nginx", "privacy", "limits"] {
             let place = table.split('.').filter(|name| !name.is_empty()).fold(&document, |place, name| place[name].as_table().unwrap());
             let keys = keys_of(table);
             assert!(!keys.is_empty(), "{table}");
@@ -441,6 +502,7 @@ mod tests {
         let defaults = MeasureSettings::default();
         assert_eq!(MeasureSettings { targets: BTreeMap::new(), ..config.measure.clone() }, defaults);
         assert_eq!(config.max_rejects, DEFAULT_MAX_REJECTS);
+        assert_eq!((config.limits, config.addresses, config.hide_people), (Limits::default(), Addresses::default(), false));
         let definitions = crate::metric::catalog::Catalog::new(&[]).unwrap().definitions();
         let targets: BTreeMap<String, f64> = definitions.into_iter().filter_map(|(id, definition)| Some((id, definition.target?))).collect();
         assert_eq!(config.measure.targets, targets);

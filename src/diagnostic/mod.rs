@@ -16,7 +16,7 @@ pub struct Failure {
 }
 
 /// Codes and what they mean.
-pub const CODES: [(&str, &str); 10] = [
+pub const CODES: [(&str, &str); 11] = [
     ("A001", "usage: a flag or value that the command does not take"),
     ("A003", "configuration: credlens.toml has an unknown key, a wrong unit or an impossible value"),
     ("A010", "no input: none of the given paths leads to a file that any pack knows"),
@@ -27,6 +27,7 @@ pub const CODES: [(&str, &str); 10] = [
     ("A040", "unknown file: no pack knows its content; it was left out and the run went on"),
     ("A041", "ambiguous file: several packs know its content equally well; name one with --pack"),
     ("A050", "query: a query of the catalog failed"),
+    ("A060", "internal: a fault of credlens; the message names its place in the source and holds nothing of what was read"),
 ];
 
 impl Failure {
@@ -70,6 +71,24 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+thread_local! {
+    /// Whether a panic of this thread is expected and caught.
+    static EXPECTS_PANIC: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// What a library made of hostile bytes; `None` where it panicked, which is an error of the bytes and told as one.
+pub fn without_panics<T>(read: impl FnOnce() -> T) -> Option<T> {
+    let before = EXPECTS_PANIC.replace(true);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).ok();
+    EXPECTS_PANIC.set(before);
+    outcome
+}
+
+/// True in a thread that is inside `without_panics`.
+pub fn expects_panic() -> bool {
+    EXPECTS_PANIC.get()
+}
 
 /// Makes text from logs safe on a terminal: control characters and bidirectional marks are shown, not sent.
 pub fn terminal_safe(text: &str) -> String {

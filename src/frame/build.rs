@@ -124,6 +124,8 @@ pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &Frame
     }
     frames.events = events_table(evidence, &scope_sets, &names, &sources);
     frames.tickets = tickets_table(evidence, &names, &sources);
+    hide_people(evidence, &mut frames.events);
+    hide_people(evidence, &mut frames.tickets);
     write_partitioned(&frames.events, "identity_events", folder, &settings.metadata)?;
     write_partitioned(&frames.tickets, "revocation_tickets", folder, &settings.metadata)?;
     if frames.request_months.is_empty() {
@@ -136,6 +138,21 @@ pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &Frame
     }
     frames.scope_sets = scope_sets;
     Ok(frames)
+}
+
+/// Pseudonyms for people in a table's columns.
+fn hide_people(evidence: &Evidence, table: &mut Table) {
+    let Some(people) = &evidence.people else { return };
+    for (name, column) in &mut table.columns {
+        let Column::Text(values) = column else { continue };
+        match name.as_str() {
+            "identity" | "identity_seen" | "owner" | "actor" | "assignee" => {
+                values.iter_mut().flatten().for_each(|name| *name = people.name(name).into_owned())
+            }
+            "credential" => values.iter_mut().flatten().for_each(|reference| *reference = people.reference(reference).into_owned()),
+            _ => {}
+        }
+    }
 }
 
 fn frames_schema(frame: &str) -> Vec<crate::frame::schema::ColumnSchema> {

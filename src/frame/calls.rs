@@ -66,6 +66,15 @@ fn strings<'s>(values: impl Iterator<Item = &'s str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
+/// The strings of a column as they may be written: with pseudonyms for people where names are hidden.
+fn written<'s>(evidence: &Evidence, column: Text, values: impl Iterator<Item = &'s str>) -> ArrayRef {
+    match (&evidence.people, column) {
+        (Some(people), Text::Identity) => Arc::new(StringArray::from_iter_values(values.map(|name| people.name(name)))),
+        (Some(people), Text::Credential) => Arc::new(StringArray::from_iter_values(values.map(|reference| people.reference(reference)))),
+        _ => strings(values),
+    }
+}
+
 /// A column of small numbers over shared strings.
 fn coded(keys: impl Iterator<Item = Option<i32>>, values: &ArrayRef) -> ArrayRef {
     let keys = Int32Array::from_iter(keys);
@@ -139,9 +148,9 @@ impl<'a> RequestFrame<'a> {
         }
         let packs = evidence.files.iter().map(|file| file.pack).collect();
         let dictionaries = Dictionaries {
-            texts: texts.iter().map(|text| strings(text.all.iter())).collect(),
-            identities: strings(interner(Text::Identity).iter().map(|seen| evidence.aliases.resolve(seen))),
-            credentials: strings(credentials.iter().map(String::as_str)),
+            texts: TEXT_COLUMNS.iter().zip(&texts).map(|(column, text)| written(evidence, *column, text.all.iter())).collect(),
+            identities: written(evidence, Text::Identity, interner(Text::Identity).iter().map(|seen| evidence.aliases.resolve(seen))),
+            credentials: written(evidence, Text::Credential, credentials.iter().map(String::as_str)),
             files: strings(names.iter().map(String::as_str)),
             sources: strings(sources.iter().map(String::as_str)),
             schemes: strings(AuthScheme::ALL.iter().map(|value| value.as_str())),

@@ -21,9 +21,16 @@ pub struct Calendar {
     pub as_of_us: i64,
     /// Quarters and months that the data touches, and the headline period.
     pub periods: Vec<Period>,
-    /// First and last day with calls before `as_of`.
+    /// First and last day with calls before `as_of`, strays left out.
     pub horizon: Option<(i64, i64)>,
+    /// Days with calls so few and so far from all others that a clock must have been wrong.
+    pub stray_days: Vec<i64>,
 }
+
+/// Days without a call that set what lies beyond them apart.
+pub const STRAY_GAP_DAYS: i64 = 366;
+/// Of so many calls, fewer than one may lie apart and still be strays.
+const STRAY_SHARE: u64 = 100;
 
 impl Calendar {
     /// Resolves period and `as_of` against the data. Without a wish: the last quarter that the calls cover completely, else
@@ -33,7 +40,8 @@ impl Calendar {
         let ticket_days = frames.tickets.column("reported_us").map(Column::ints).unwrap_or_default().iter().flatten().map(|at| day_of(*at));
         let days: BTreeSet<i64> = frames.request_days.keys().copied().chain(event_days).chain(ticket_days).collect();
         let all = (days.first().copied(), days.last().copied());
-        let calls = (frames.request_days.keys().next().copied(), frames.request_days.keys().next_back().copied());
+        let steady = steady_days(&frames.request_days);
+        let calls = (steady.first().copied(), steady.last().copied());
         // What lies at or after `as_of` does not count, so it cannot be reported either.
         let before = |(first, last): (Option<i64>, Option<i64>)| (first, last.map(|last| as_of_us.map_or(last, |at| last.min(day_of(at - 1)))));
         let headline = match period {
@@ -47,8 +55,9 @@ impl Calendar {
         }
         periods.insert(headline);
         let before = |day: &&i64| **day * MICROS_PER_DAY < as_of_us;
-        let horizon = frames.request_days.keys().find(before).zip(frames.request_days.keys().rev().find(before));
-        Some(Calendar { headline, as_of_us, periods: periods.into_iter().collect(), horizon: horizon.map(|(first, last)| (*first, *last)) })
+        let horizon = steady.iter().find(before).copied().zip(steady.iter().rev().find(before).copied());
+        let stray_days = frames.request_days.keys().filter(|day| !steady.contains(day)).copied().collect();
+        Some(Calendar { headline, as_of_us, periods: periods.into_iter().collect(), horizon, stray_days })
     }
 
     /// True when the log's horizon covers `[from, to)`.
@@ -60,6 +69,22 @@ impl Calendar {
     pub fn is_partial(&self, period: &Period) -> bool {
         period.end_us() > self.as_of_us || !self.covers(period.start_us(), period.end_us())
     }
+}
+
+/// Days with calls, without strays: one call of the year 1970 or 9999 must neither choose the period nor make it seem that the
+/// log covers everything in between.
+fn steady_days(calls: &BTreeMap<i64, u64>) -> BTreeSet<i64> {
+    let days: Vec<i64> = calls.keys().copied().collect();
+    let total: u64 = calls.values().sum();
+    let mut groups: Vec<&[i64]> = days.chunk_by(|one, next| next - one <= STRAY_GAP_DAYS).collect();
+    let is_stray = |group: &[i64]| group.iter().map(|day| calls[day]).sum::<u64>() * STRAY_SHARE < total;
+    while groups.len() > 1 && is_stray(groups[0]) {
+        groups.remove(0);
+    }
+    while groups.len() > 1 && groups.last().is_some_and(|group| is_stray(group)) {
+        groups.pop();
+    }
+    groups.concat().into_iter().collect()
 }
 
 fn default_headline(days: (Option<i64>, Option<i64>)) -> Option<Period> {

@@ -26,6 +26,7 @@ macro_rules! closed_list {
     };
 }
 
+pub mod address;
 pub mod decision;
 pub mod field;
 pub mod identity_event;
@@ -33,6 +34,7 @@ pub mod inventory;
 pub mod lazy;
 pub mod local_time;
 pub mod operation;
+pub mod person;
 pub mod proof;
 pub mod request;
 pub mod revocation_ticket;

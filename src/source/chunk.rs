@@ -13,8 +13,8 @@ use std::sync::Arc;
 /// Bytes in a chunk, about; a chunk of one long record is longer.
 pub const CHUNK_BYTES: usize = 256 * 1024;
 
-/// A record longer than this is rejected.
-pub const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
+/// A record longer than this is rejected. Its structural index takes four times as much, for each thread.
+pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 
 /// How records are set in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

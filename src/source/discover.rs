@@ -1,6 +1,6 @@
 //! Paths, folders and globs -> the files to read, sorted, each once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// A file to read, and what became of paths that lead to none.
@@ -20,9 +20,14 @@ const MAX_FOLDER_DEPTH: usize = 64;
 pub fn discover(paths: &[String]) -> Discovery {
     let mut found = BTreeSet::new();
     let mut problems = Vec::new();
-    for path in paths {
+    // In order: where links lead to one folder by two ways, which of them names the files must not depend on who came first.
+    let mut paths = paths.to_vec();
+    paths.sort();
+    paths.dedup();
+    let mut walked = HashSet::new();
+    for path in &paths {
         if Path::new(path).exists() {
-            add(Path::new(path), &mut found, &mut problems);
+            add(Path::new(path), &mut found, &mut problems, &mut walked);
             continue;
         }
         match glob::glob(path) {
@@ -32,7 +37,7 @@ pub fn discover(paths: &[String]) -> Discovery {
                 for entry in entries {
                     any = true;
                     match entry {
-                        Ok(entry) => add(&entry, &mut found, &mut problems),
+                        Ok(entry) => add(&entry, &mut found, &mut problems, &mut walked),
                         Err(error) => problems.push((error.path().to_path_buf(), error.error().to_string())),
                     }
                 }
@@ -49,12 +54,16 @@ pub fn discover(paths: &[String]) -> Discovery {
     Discovery { files, problems }
 }
 
-fn add(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Vec<(PathBuf, String)>) {
+type Problems = Vec<(PathBuf, String)>;
+
+fn add(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Problems, walked: &mut HashSet<PathBuf>) {
     let mut open_folders = Vec::new();
-    walk(path, found, problems, &mut open_folders);
+    walk(path, found, problems, walked, &mut open_folders);
 }
 
-fn walk(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Vec<(PathBuf, String)>, open_folders: &mut Vec<PathBuf>) {
+/// `walked` holds the real paths of all folders entered so far: folders that link to each other would else be walked in every
+/// order there is. `open_folders` are those above this path.
+fn walk(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Problems, walked: &mut HashSet<PathBuf>, open_folders: &mut Vec<PathBuf>) {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) => return problems.push((path.to_path_buf(), error.to_string())),
@@ -66,9 +75,18 @@ fn walk(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Vec<(PathBuf,
     if !metadata.is_dir() {
         return problems.push((path.to_path_buf(), "neither a file nor a folder".into()));
     }
-    let Ok(real) = path.canonicalize() else { return };
-    if open_folders.contains(&real) || open_folders.len() >= MAX_FOLDER_DEPTH {
+    let real = match path.canonicalize() {
+        Ok(real) => real,
+        Err(error) => return problems.push((path.to_path_buf(), error.to_string())),
+    };
+    if open_folders.contains(&real) {
         return problems.push((path.to_path_buf(), "a link that leads back to its own folder".into()));
+    }
+    if open_folders.len() >= MAX_FOLDER_DEPTH {
+        return problems.push((path.to_path_buf(), format!("more than {MAX_FOLDER_DEPTH} folders deep")));
+    }
+    if !walked.insert(real.clone()) {
+        return;
     }
     open_folders.push(real);
     match std::fs::read_dir(path) {
@@ -77,7 +95,7 @@ fn walk(path: &Path, found: &mut BTreeSet<PathBuf>, problems: &mut Vec<(PathBuf,
             children.sort();
             for child in children {
                 if !is_hidden(&child) && !is_run_folder(&child) {
-                    walk(&child, found, problems, open_folders);
+                    walk(&child, found, problems, walked, open_folders);
                 }
             }
         }

@@ -11,23 +11,19 @@ use crate::source::open;
 use crate::source::pack::DecoderKind;
 use crate::source::read::{Evidence, FileState, ReadSettings, Reject, SourceFile};
 use chrono_tz::Tz;
-use std::collections::HashSet;
-use std::io::Read;
-use std::sync::Arc;
+use std::collections::HashMap;
 
 /// Reads one inventory file into the evidence, with its share of the ledger.
 pub fn read_inventory(index: u32, file: &mut SourceFile, library: &Library, settings: &ReadSettings, evidence: &mut Evidence) {
     let Some(pack) = file.pack.map(|pack| &library.packs[pack]) else { return };
     let Some(map) = &pack.file.inventory else { return };
-    let mut bytes = Vec::new();
-    let read = open::open(&file.path, &Arc::default()).and_then(|source| source.reader.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) => file.state = FileState::Failed(error.to_string()),
-        Ok(read) if read as u64 > MAX_BYTES => {
-            file.state = FileState::Failed(format!("an inventory of more than {} MiB is not read", MAX_BYTES >> 20));
+    let (bytes, read) = open::read_small(&file.path, &settings.limits);
+    if let Err(error) = read {
+        file.state = FileState::Failed(error.to_string());
+        // The beginning of a document would say too little.
+        if error.kind() == std::io::ErrorKind::FileTooLarge {
             return;
         }
-        Ok(_) => {}
     }
     let zone = settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
     let of_frame = |record| DocumentRecord { frame: map.frame.clone(), record };
@@ -54,9 +50,6 @@ pub fn read_inventory(index: u32, file: &mut SourceFile, library: &Library, sett
         }
     }
 }
-
-/// An inventory file longer than this, decompressed, is not read.
-const MAX_BYTES: u64 = 512 << 20;
 
 /// One record of an inventory: column names (lower case) with values.
 #[derive(Debug, Default)]
@@ -166,18 +159,20 @@ enum Added {
 }
 
 /// Adds an entry to a list whose keys are unique: the same entry again is a duplicate, another one with its key a reject.
-fn add_unique<T: PartialEq>(entries: &mut Vec<T>, entry: T, same_key: impl Fn(&T, &T) -> bool) -> Result<Added, &'static str> {
-    match entries.iter().find(|other| same_key(other, &entry)) {
-        Some(other) if *other == entry => Ok(Added::Duplicate),
+fn add_unique<T: PartialEq>(entries: &mut Vec<T>, entry: T, key: String, seen: &mut HashMap<String, usize>) -> Result<Added, &'static str> {
+    match seen.get(&key) {
+        Some(&other) if entries[other] == entry => Ok(Added::Duplicate),
         Some(_) => Err("conflicts_with_an_earlier_entry"),
         None => {
+            seen.insert(key, entries.len());
             entries.push(entry);
             Ok(Added::Row)
         }
     }
 }
 
-fn add_entry(frame: &str, record: &mut InventoryRecord, zone: Tz, inventory: &mut Inventory, seen: &mut HashSet<String>) -> Result<Added, &'static str> {
+/// `seen`: frame and key of the entries so far, with their places in the lists.
+fn add_entry(frame: &str, record: &mut InventoryRecord, zone: Tz, inventory: &mut Inventory, seen: &mut HashMap<String, usize>) -> Result<Added, &'static str> {
     match record.described.take() {
         Some(Described::Identity) => {
             let entry = identity_entry(record, zone)?;
@@ -192,14 +187,14 @@ fn add_entry(frame: &str, record: &mut InventoryRecord, zone: Tz, inventory: &mu
     match frame {
         "identities" => {
             let entry = identity_entry(record, zone)?;
-            // Looking for an equal key is linear, so it is done only for a key met before.
-            if seen.insert(format!("identity {}", entry.identity)) {
-                inventory.identities.push(entry);
-                return Ok(Added::Row);
-            }
-            add_unique(&mut inventory.identities, entry, |a, b| a.identity == b.identity)
+            let key = format!("identity {}", entry.identity);
+            add_unique(&mut inventory.identities, entry, key, seen)
         }
-        "apis" => add_unique(&mut inventory.apis, api_entry(record)?, |a, b| a.api == b.api),
+        "apis" => {
+            let entry = api_entry(record)?;
+            let key = format!("api {}", entry.api);
+            add_unique(&mut inventory.apis, entry, key, seen)
+        }
         "grants" => {
             let entry = GrantEntry {
                 identity: record.required("identity", "missing_identity")?,
@@ -208,19 +203,20 @@ fn add_entry(frame: &str, record: &mut InventoryRecord, zone: Tz, inventory: &mu
                 granted_us: record.instant("granted_at", zone)?,
                 removed_us: record.instant("removed_at", zone)?,
             };
-            if !seen.insert(format!("grant {entry:?}")) {
-                return Ok(Added::Duplicate);
-            }
-            inventory.grants.push(entry);
-            Ok(Added::Row)
+            let key = format!("grant {entry:?}");
+            add_unique(&mut inventory.grants, entry, key, seen)
         }
-        _ => add_unique(&mut inventory.exceptions, exception_entry(record, zone)?, |a, b| a.id == b.id),
+        _ => {
+            let entry = exception_entry(record, zone)?;
+            let key = format!("exception {}", entry.id);
+            add_unique(&mut inventory.exceptions, entry, key, seen)
+        }
     }
 }
 
 /// Adds what was not described just so before.
-fn push_new<T: std::fmt::Debug>(entries: &mut Vec<T>, entry: T, seen: &mut HashSet<String>) -> Added {
-    if !seen.insert(format!("described {entry:?}")) {
+fn push_new<T: std::fmt::Debug>(entries: &mut Vec<T>, entry: T, seen: &mut HashMap<String, usize>) -> Added {
+    if seen.insert(format!("described {entry:?}"), entries.len()).is_some() {
         return Added::Duplicate;
     }
     entries.push(entry);

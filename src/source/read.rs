@@ -5,9 +5,11 @@
 
 use crate::frame::requests::RequestStore;
 use crate::frame::segment::Spill;
+use crate::record::address::Addresses;
 use crate::record::identity_event::IdentityEventRow;
 use crate::record::inventory::{Aliases, Inventory};
 use crate::record::operation::OperationTable;
+use crate::record::person::People;
 use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::{TicketRow, TicketSettings};
 use crate::record::time::day_of;
@@ -23,6 +25,7 @@ use crate::source::pack::PackKind;
 use crate::source::plan::Context;
 use crate::source::prefix::{Peeled, Peeler};
 use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -59,6 +62,8 @@ pub enum FileState {
     Tie(Vec<String>),
     /// Opening or reading failed; what was read before that counts.
     Failed(String),
+    /// The same bytes as the file of this number, which comes first: all of its rows are duplicates.
+    Replay(u32),
 }
 
 /// A file of the run.
@@ -88,9 +93,11 @@ pub struct Evidence {
     pub events: Vec<From<IdentityEventRow>>,
     pub tickets: Vec<From<TicketRow>>,
     pub inventory: Inventory,
-    /// Keys of the inventory entries read so far.
-    pub inventory_keys: std::collections::HashSet<String>,
+    /// Frame and key of the inventory entries read so far, with their places in the lists.
+    pub inventory_keys: HashMap<String, usize>,
     pub aliases: Aliases,
+    /// Whose names are hidden, and how; none where names stay.
+    pub people: Option<People>,
     pub rejects: Vec<Reject>,
     /// (file, day) -> counts; duplicates are found later.
     pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
@@ -110,6 +117,9 @@ pub struct ReadSettings {
     /// Read every file as this pack instead of detecting it.
     pub pack: Option<usize>,
     pub keep_raw: bool,
+    pub limits: open::Limits,
+    /// What becomes of client addresses.
+    pub addresses: Addresses,
     /// `None`: all calls stay in memory.
     pub bound: Option<MemoryBound>,
 }
@@ -135,9 +145,18 @@ pub struct Progress {
 
 /// Reads all files. Bad records and bad files are in the result; nothing fails.
 pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, progress: &Progress) -> Evidence {
-    let (mut files, inputs): (Vec<SourceFile>, Vec<_>) = paths.iter().map(|path| detect_file(path, library, settings)).unzip();
+    let (mut files, mut inputs, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+    for path in paths {
+        let (file, input, head) = detect_file(path, library, settings);
+        files.push(file);
+        inputs.push(input);
+        heads.push(head);
+    }
+    find_replays(&mut files, &heads, library, settings);
     progress.total_files.store(files.len(), Ordering::Relaxed);
-    progress.total_bytes.store(files.iter().filter(|file| file.pack.is_some()).map(|file| file.bytes).sum(), Ordering::Relaxed);
+    progress
+        .total_bytes
+        .store(files.iter().filter(|file| file.pack.is_some() && file.state == FileState::Read).map(|file| file.bytes).sum(), Ordering::Relaxed);
     let mut evidence = Evidence::default();
     for (index, file) in files.iter_mut().enumerate() {
         if file.pack.is_some_and(|pack| library.packs[pack].file.kind == PackKind::Inventory && library.packs[pack].file.inventory.is_some()) {
@@ -172,6 +191,7 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
     }
     evidence.files = files;
     evidence.absorb(parts);
+    evidence.count_replays();
     evidence
 }
 
@@ -182,16 +202,19 @@ pub(super) struct Input {
     pub is_parquet: bool,
 }
 
+/// Digest of a file's first decompressed bytes, and whether they are all of it.
+type HeadDigest = Option<([u8; 32], bool)>;
+
 /// Finds out what a file is, from its first bytes.
-pub(super) fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Input>) {
+pub(super) fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Input>, HeadDigest) {
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut file = SourceFile { path: path.to_path_buf(), pack: None, state: FileState::Read, bytes };
-    let head = open::open(path, &Arc::default()).and_then(|source| read_head(source.reader));
+    let head = open::open(path, &Arc::default(), &settings.limits).and_then(|source| read_head(source.reader));
     let (head, is_whole) = match head {
         Ok(head) => head,
         Err(error) => {
             file.state = FileState::Failed(error.to_string());
-            return (file, None);
+            return (file, None, None);
         }
     };
     let is_parquet = head.starts_with(parquet::MAGIC);
@@ -203,19 +226,51 @@ pub(super) fn detect_file(path: &Path, library: &Library, settings: &ReadSetting
         Ok(detected) => detected,
         Err(error) => {
             file.state = FileState::Failed(error.to_string());
-            return (file, None);
+            return (file, None, None);
         }
     };
     match detected {
         Detected::Pack { pack, layout } => {
             file.pack = Some(pack);
-            return (file, Some(Input { layout, is_parquet }));
+            return (file, Some(Input { layout, is_parquet }), Some((Sha256::digest(&head).into(), is_whole)));
         }
         Detected::Empty => file.state = FileState::Empty,
         Detected::Unknown(why) => file.state = FileState::Unknown(why),
         Detected::Tie(packs) => file.state = FileState::Tie(packs),
     }
-    (file, None)
+    (file, None, None)
+}
+
+/// Marks files that hold the same bytes as an earlier one, however they are compressed: a log that was copied, or rotated and
+/// kept twice, counts once even where its records have no ids. Only files that begin alike are read for this.
+fn find_replays(files: &mut [SourceFile], heads: &[HeadDigest], library: &Library, settings: &ReadSettings) {
+    let mut alike: BTreeMap<(usize, [u8; 32], bool), Vec<usize>> = BTreeMap::new();
+    for (index, (file, head)) in files.iter().zip(heads).enumerate() {
+        if let (Some(pack), Some((digest, is_whole))) = (file.pack, *head)
+            && library.packs[pack].file.kind != PackKind::Inventory
+        {
+            alike.entry((pack, digest, is_whole)).or_default().push(index);
+        }
+    }
+    for ((_, head, is_whole), group) in alike.into_iter().filter(|(_, group)| group.len() > 1) {
+        let mut first: HashMap<[u8; 32], u32> = HashMap::new();
+        for index in group {
+            let digest = if is_whole { Some(head) } else { content_digest(&files[index].path, &settings.limits) };
+            let Some(digest) = digest else { continue };
+            match first.get(&digest) {
+                Some(&original) => files[index].state = FileState::Replay(original),
+                None => drop(first.insert(digest, index as u32)),
+            }
+        }
+    }
+}
+
+/// SHA-256 of a file's decompressed bytes; none where reading breaks off.
+fn content_digest(path: &Path, limits: &open::Limits) -> Option<[u8; 32]> {
+    let mut source = open::open(path, &Arc::default(), limits).ok()?;
+    let mut digest = Sha256::new();
+    std::io::copy(&mut source.reader, &mut digest).ok()?;
+    Some(digest.finalize().into())
 }
 
 /// What the first rows of a Parquet file are, as JSON.
@@ -275,7 +330,7 @@ pub(super) enum Chunks {
 }
 
 impl Chunks {
-    pub fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>) -> std::io::Result<Self> {
+    pub fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>, limits: &open::Limits) -> std::io::Result<Self> {
         if input.is_parquet {
             let wanted = match &pack.decoder {
                 Decoder::Json(plan) => Some(WantedRoots { names: plan.roots() }),
@@ -283,7 +338,7 @@ impl Chunks {
             };
             return Ok(Chunks::Rows(Box::new(ParquetRows::open(path, wanted)?)));
         }
-        let source = open::open(path, bytes_read)?;
+        let source = open::open(path, bytes_read, limits)?;
         Ok(Chunks::Bytes(Box::new(start(source.reader, input.layout.framing.clone())?)))
     }
 
@@ -388,10 +443,10 @@ impl Shared<'_> {
             let index = self.next_file.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(index) else { return false };
             let (Some(pack), Some(input)) = (file.pack, &self.inputs[index]) else { continue };
-            if self.library.packs[pack].file.kind == PackKind::Inventory {
+            if self.library.packs[pack].file.kind == PackKind::Inventory || matches!(file.state, FileState::Replay(_)) {
                 continue;
             }
-            let reader = match Chunks::open(&file.path, input, &self.library.packs[pack], &self.progress.bytes) {
+            let reader = match Chunks::open(&file.path, input, &self.library.packs[pack], &self.progress.bytes, &self.settings.limits) {
                 Ok(reader) => reader,
                 Err(error) => {
                     self.fail(index, error.to_string());
@@ -597,8 +652,9 @@ impl Part {
         {
             let settings = shared.settings.sources.get(pack.id()).copied().unwrap_or_default();
             // Looked at where it was made: a row is some hundred bytes long.
-            match &plan.row(&mut context, settings) {
+            match &mut plan.row(&mut context, settings) {
                 Ok(row) => {
+                    row.client_address = row.client_address.take().and_then(|address| shared.settings.addresses.of(address));
                     day = Some(day_of(row.event_us));
                     self.requests.push(row, place.file, place.record);
                 }
@@ -636,6 +692,29 @@ impl Evidence {
         }
         self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record, event.row.ordinal));
         self.tickets.sort_by_key(|ticket| (ticket.file, ticket.record));
+        self.rejects.sort();
+    }
+
+    /// Hides people's names in what is built from now on; who is a person is learnt from everything that was read.
+    pub fn hide_people(&mut self, mut people: People) {
+        people.learn_inventory(&self.inventory);
+        people.learn_events(self.events.iter().map(|event| &event.row));
+        people.learn_tickets(self.tickets.iter().map(|ticket| &ticket.row));
+        self.people = Some(people);
+    }
+
+    /// The ledger of files that were not read since they hold the bytes of another: what that one gave, its rows as duplicates.
+    fn count_replays(&mut self) {
+        for index in 0..self.files.len() as u32 {
+            let FileState::Replay(original) = self.files[index as usize].state else { continue };
+            let of_original: Vec<_> = self.ledger.range((original, None)..=(original, Some(i64::MAX))).map(|((_, day), counts)| (*day, *counts)).collect();
+            for (day, counts) in of_original {
+                let duplicates = counts.rows + counts.duplicates;
+                self.ledger.insert((index, day), Counts { rows: 0, duplicates, ..counts });
+            }
+            let rejects: Vec<Reject> = self.rejects.iter().filter(|reject| reject.file == original).cloned().collect();
+            self.rejects.extend(rejects.into_iter().map(|reject| Reject { file: index, ..reject }));
+        }
         self.rejects.sort();
     }
 

@@ -43,10 +43,12 @@ pub struct Trace {
 /// Traces a file as its pack reads it. `wanted`: the records whose columns are to be explained.
 pub fn trace(path: &Path, pack_index: usize, library: &Library, settings: &ReadSettings, wanted: &BTreeSet<u64>) -> io::Result<Trace> {
     let pack = &library.packs[pack_index];
-    let (_, Some(input)) = detect_file(path, library, settings) else { return Ok(Trace::default()) };
+    let (_, Some(input), _) = detect_file(path, library, settings) else { return Ok(Trace::default()) };
     let (head, mut chunks) = match input.is_parquet {
         true => (parquet::head_lines(path, PARQUET_HEAD_ROWS)?, Chunks::Rows(Box::new(ParquetRows::open(path, None)?))),
-        false => (read_head(open::open(path, &Arc::default())?.reader)?.0, Chunks::open(path, &input, pack, &Arc::default())?),
+        false => {
+            (read_head(open::open(path, &Arc::default(), &settings.limits)?.reader)?.0, Chunks::open(path, &input, pack, &Arc::default(), &settings.limits)?)
+        }
     };
     let mut tracer = Tracer { pack, layout: &input.layout, settings, wanted, trace: Trace::default(), peeler: Peeler::default(), header: Vec::new() };
     tracer.read(&mut chunks);

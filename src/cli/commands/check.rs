@@ -18,6 +18,7 @@ use crate::source::library::Library;
 use crate::source::open;
 use crate::source::pack::PackKind;
 use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
+use crate::summary::write::RunFolder;
 use crate::units::{Count, Share, counted};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -135,7 +136,7 @@ struct Sample {
     files: Vec<PathBuf>,
     heads: Vec<Head>,
     evidence: Evidence,
-    folder: tempfile::TempDir,
+    folder: RunFolder,
     settings: ReadSettings,
 }
 
@@ -150,7 +151,7 @@ struct Head {
 impl Sample {
     fn read(plan: &Plan, library: &Library, found: &Discovery) -> Result<Sample, Failure> {
         let output = |error| Failure::io("A020", "temporary folder", error);
-        let folder = tempfile::tempdir().map_err(output)?;
+        let folder = RunFolder::scratch().map_err(output)?;
         let pack = match &plan.pack {
             Some(id) => Some(
                 library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")).hint("`credlens list packs` shows them"))?,
@@ -165,13 +166,15 @@ impl Sample {
             zones: plan.config.zones.clone(),
             pack,
             keep_raw: false,
+            limits: plan.config.limits,
+            addresses: plan.addresses,
             bound: None,
         };
         let (mut heads, mut copies, mut measured) = (Vec::new(), Vec::new(), 0);
         for (index, file) in found.files.iter().enumerate() {
             let copy = folder.path().join(format!("heads/{index:09}"));
             // A file that cannot be opened is left to the reader, which says why.
-            let head = copy_head(file, &copy, &mut measured).ok();
+            let head = copy_head(file, &copy, &mut measured, &plan.config.limits).ok();
             // Half of an inventory says nothing, and none is large.
             if head.is_some_and(|head| head.is_cut && is_inventory(&copy, library, pack)) {
                 copies.push(file.clone());
@@ -207,9 +210,9 @@ fn is_inventory(copy: &Path, library: &Library, pack: Option<usize>) -> bool {
 }
 
 /// Copies a file's first lines, decompressed, or the first rows of a Parquet file.
-fn copy_head(file: &Path, copy: &Path, measured: &mut usize) -> std::io::Result<Head> {
+fn copy_head(file: &Path, copy: &Path, measured: &mut usize, limits: &open::Limits) -> std::io::Result<Head> {
     let count = Arc::new(AtomicU64::new(0));
-    let source = open::open(file, &count)?;
+    let source = open::open(file, &count, limits)?;
     let is_packed = source.compression != open::Compression::None;
     let mut reader = BufReader::new(source.reader);
     let mut bytes = Vec::new();
@@ -273,7 +276,7 @@ fn sources(findings: &mut Findings, sample: &Sample, library: &Library, found: &
     );
     let mut left_out: Vec<String> = found.problems.iter().map(|(path, error)| format!("{}: {error}", path.display())).collect();
     for (file, path) in sample.evidence.files.iter().zip(&sample.files) {
-        if !matches!(file.state, FileState::Read | FileState::Empty) {
+        if !matches!(file.state, FileState::Read | FileState::Empty | FileState::Replay(_)) {
             left_out.push(format!("{}: {}", path.display(), run::describe(&file.state)));
         }
     }
@@ -433,10 +436,10 @@ mod tests {
         std::fs::write(&long, (0..2_000).map(|_| "y".repeat(99) + "\n").collect::<String>()).unwrap();
         std::fs::write(&short, "one\ntwo").unwrap();
         let mut measured = 0;
-        let head = copy_head(&long, &folder.path().join("copy"), &mut measured).unwrap();
+        let head = copy_head(&long, &folder.path().join("copy"), &mut measured, &open::Limits::default()).unwrap();
         let copied = std::fs::read(folder.path().join("copy")).unwrap();
         assert!(head.is_cut && copied.ends_with(b"\n") && copied.len() as u64 >= HEAD_BYTES && copied.len().is_multiple_of(100));
-        assert!(!copy_head(&short, &folder.path().join("copy2"), &mut measured).unwrap().is_cut);
+        assert!(!copy_head(&short, &folder.path().join("copy2"), &mut measured, &open::Limits::default()).unwrap().is_cut);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::frame::table::{Column, Table};
 use crate::record::token::Digester;
 use crate::source::read::{FileState, Progress, ReadSettings, read_all};
 use crate::source::trace::{Trace, trace};
+use crate::summary::write::RunFolder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -34,6 +35,8 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         zones: config.zones.clone(),
         pack,
         keep_raw: false,
+        limits: config.limits,
+        addresses: config.addresses,
         bound: None,
     };
     if !args.file.is_file() {
@@ -65,7 +68,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         (FileState::Failed(error), None) => return Err(Failure::new("A010", error.clone()).at(file.path.display().to_string())),
         _ => {}
     }
-    let folder = tempfile::tempdir().map_err(|error| Failure::io("A020", "temporary folder", error))?;
+    let folder = RunFolder::scratch().map_err(|error| Failure::io("A020", "temporary folder", error))?;
     let frame_settings = FrameSettings { credential_aliases: config.credential_aliases.clone(), grammar: config.grammar.clone(), metadata: Default::default() };
     let frames = build_frames(&mut evidence, &library, &frame_settings, folder.path()).map_err(|error| Failure::io("A020", "temporary folder", error))?;
     let sums = evidence.ledger.values().fold([0u64; 5], |sum, counts| {

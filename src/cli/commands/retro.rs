@@ -11,7 +11,7 @@ use crate::metric::catalog::Catalog;
 use crate::metric::engine::query_run_with;
 use crate::record::token::{Digester, reference_or_digest};
 use crate::summary::retro::{Facts, Key, Retro, Seed, arrange, flag, markdown, timeline_table};
-use crate::summary::write::write_text;
+use crate::summary::write::{restrict, write_text};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -45,9 +45,12 @@ pub fn command(args: &RetroArgs, global: &Global) -> CommandResult {
     let output = |error| Failure::io("A020", folder.display().to_string(), error);
     std::fs::create_dir_all(&folder).map_err(output)?;
     let metadata = FileMetadata { run_digest: manifest["inputs_digest"].as_str().unwrap_or_default().to_string() };
-    write_batch(&folder.join(markdown::file_name(&retro, "parquet")), &timeline_table(&retro).to_batch(), &metadata).map_err(output)?;
+    let timeline = folder.join(markdown::file_name(&retro, "parquet"));
+    write_batch(&timeline, &timeline_table(&retro).to_batch(), &metadata).map_err(output)?;
     let place = folder.join(markdown::file_name(&retro, "md"));
     write_text(&place, &markdown::render(&retro)).map_err(output)?;
+    // Both hold single records.
+    restrict(&timeline).and_then(|()| restrict(&place)).map_err(output)?;
     print(format!("{}\n", place.display()).as_bytes())
 }
 

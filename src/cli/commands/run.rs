@@ -17,10 +17,13 @@ use crate::metric::judge::{DaysCovered, JudgeContext, Target, judge_metric};
 use crate::metric::outcome::{Flag, Judgement, MetricRow, QueryRow, Status, Trend};
 use crate::metric::settings::MeasureSettings;
 use crate::period::{Period, parse_instant};
+use crate::record::address::Addresses;
+use crate::record::person::People;
 use crate::record::time::MICROS_PER_DAY;
 use crate::record::token::Digester;
 use crate::source::discover::{Discovery, discover};
 use crate::source::library::Library;
+use crate::source::open::open_file;
 use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, read_all};
 use crate::summary::report::Report;
 use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
@@ -50,6 +53,9 @@ pub struct Plan {
     /// Bytes that record-level data may take in memory; more goes to disk.
     pub memory: usize,
     pub keep_raw: bool,
+    /// Pseudonyms for people.
+    pub hide_people: bool,
+    pub addresses: Addresses,
     pub fail_on: Vec<FailOn>,
     /// Ids of measures, or their first letters; none: all.
     pub only: Vec<String>,
@@ -81,6 +87,10 @@ impl Plan {
         if paths.is_empty() {
             return Err(Failure::new("A010", "no files, folders or globs given").hint("`credlens run sample-data/estate` reads the bundled estate"));
         }
+        if args.keep_raw && config.hide_people {
+            return Err(Failure::new("A001", "--keep-raw keeps the text of rejected records, and `privacy.hide_people` hides people's names")
+                .hint("leave one of them out"));
+        }
         Ok(Plan {
             paths,
             period,
@@ -91,6 +101,11 @@ impl Plan {
             threads,
             memory: memory.or(config.memory).unwrap_or((512 << 20) + threads * (64 << 20)),
             keep_raw: args.keep_raw,
+            hide_people: args.privacy || config.hide_people,
+            addresses: match config.addresses {
+                Addresses::Whole if args.privacy => Addresses::Network,
+                other => other,
+            },
             fail_on: args.fail_on.clone(),
             only: args.only.clone(),
             skip: args.skip.clone(),
@@ -113,7 +128,7 @@ pub struct Outcome {
     pub rejects: u64,
     pub timings: Vec<(String, Duration)>,
     /// Where a dry run wrote; gone with the outcome.
-    pub scratch: Option<tempfile::TempDir>,
+    pub scratch: Option<RunFolder>,
 }
 
 /// Runs the command.
@@ -192,8 +207,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let own = plan.config.file.as_ref().and_then(|file| file.canonicalize().ok());
     found.files.retain(|file| own.is_none() || file.canonicalize().ok() != own);
     let output = |error| Failure::io("A020", plan.out.display().to_string(), error);
-    let scratch = if plan.is_dry_run { Some(tempfile::tempdir().map_err(output)?) } else { None };
-    let folder = RunFolder::start(scratch.as_ref().map_or(plan.out.as_path(), |scratch| scratch.path())).map_err(output)?;
+    let folder = if plan.is_dry_run { RunFolder::scratch() } else { RunFolder::start(&plan.out) }.map_err(output)?;
     let settings = ReadSettings {
         threads: plan.threads,
         digester: Digester::new(plan.config.hash_key.clone()),
@@ -202,6 +216,8 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
         zones: plan.config.zones.clone(),
         pack,
         keep_raw: plan.keep_raw,
+        limits: plan.config.limits,
+        addresses: plan.addresses,
         bound: Some(memory_bound(plan, folder.path())),
     };
     let mut evidence = read_all(&found.files, &library, &settings, progress);
@@ -210,12 +226,18 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     }
     check_read(&evidence, &found, progress)?;
     clock.lap("read");
+    if plan.hide_people {
+        evidence.hide_people(People::new(pseudonym_key(plan, &evidence), plan.config.people.clone()));
+    }
     let digests = digests(plan, &evidence, &catalog);
     let metadata = FileMetadata { run_digest: digests.inputs.clone() };
     let frame_settings =
         FrameSettings { credential_aliases: credential_aliases(plan, &settings.digester), grammar: plan.config.grammar.clone(), metadata: metadata.clone() };
     let frames_folder = folder.path().join("parquet/frames");
     let frames = build_frames(&mut evidence, &library, &frame_settings, &frames_folder).map_err(output)?;
+    if let Some(people) = &evidence.people {
+        people.hide_in(&mut evidence.inventory);
+    }
     clock.lap("frames");
     let calendar = Calendar::resolve(&frames, plan.period, plan.as_of_us)
         .ok_or_else(|| Failure::new("A030", "no record has an instant, so there is no period to report").hint("name one with --period"))?;
@@ -239,11 +261,15 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     write_report(&folder, &report, &plan.out.join(&name)).map_err(output)?;
     let records: u64 = evidence.ledger.values().map(|counts| counts.records).sum();
     let rejects: u64 = evidence.ledger.values().map(|counts| counts.rejects).sum();
-    let notes = notes(&evidence, &found, &library);
+    let mut notes = notes(&evidence, &found, &library);
+    notes.extend(stray_note(&calendar));
     let failed_gates = failed_gates(plan, &rows, &calendar.headline, records, rejects);
     let manifest = manifest(plan, &library, &catalog, &calendar, &evidence, &digests, &results, &clock, records, rejects, &failed_gates);
     write_text(&folder.path().join("run.json"), &(serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n")).map_err(output)?;
-    let folder = folder.finish(&name).map_err(output)?;
+    let (folder, scratch) = match plan.is_dry_run {
+        true => (folder.path().to_path_buf(), Some(folder)),
+        false => (folder.finish(&name).map_err(output)?, None),
+    };
     clock.lap("write");
     Ok(Outcome { folder, report, rows, evidence, notes, failed_gates, records, rejects, timings: clock.laps, scratch })
 }
@@ -334,6 +360,7 @@ pub(super) fn describe(state: &FileState) -> String {
         FileState::Unknown(why) => format!("unknown format ({why})"),
         FileState::Tie(packs) => format!("fits several packs equally well: {}", packs.join(", ")),
         FileState::Failed(error) => error.clone(),
+        FileState::Replay(_) => "the same bytes as another file: its records are duplicates".into(),
     }
 }
 
@@ -346,6 +373,10 @@ fn notes(evidence: &Evidence, found: &Discovery, library: &Library) -> Vec<Strin
             FileState::Read | FileState::Empty => {}
             FileState::Unknown(why) => notes.push(format!("warning[A040]: left out {path}: {why}")),
             FileState::Tie(packs) => notes.push(format!("warning[A041]: left out {path}: fits {} equally well; name one with --pack", packs.join(" and "))),
+            FileState::Replay(original) => {
+                notes
+                    .push(format!("warning: {path}: the same bytes as {}: its records count as duplicates", evidence.files[*original as usize].path.display()));
+            }
             FileState::Failed(error) => {
                 let kept = if file.pack.is_some() { "; what was read before counts" } else { "" };
                 notes.push(format!("warning: {path}: {error}{kept}"));
@@ -354,6 +385,17 @@ fn notes(evidence: &Evidence, found: &Discovery, library: &Library) -> Vec<Strin
     }
     let _ = library;
     notes.iter().map(|note| terminal_safe(note)).collect()
+}
+
+/// What the user is told of calls that a wrong clock must have dated.
+fn stray_note(calendar: &Calendar) -> Option<String> {
+    let day = |day: &i64| crate::period::format_day(day * MICROS_PER_DAY);
+    let (first, last) = (calendar.stray_days.first()?, calendar.stray_days.last()?);
+    Some(format!(
+        "warning: a few calls lie more than a year from all others ({} to {}): they count, but neither choose the period nor the days covered",
+        day(first),
+        day(last)
+    ))
 }
 
 /// Query rows -> judged rows of metrics.parquet.
@@ -482,10 +524,13 @@ fn day_gaps(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<
     gaps
 }
 
-/// Pauses of a log that are worth a word: at least three days, and three times as long as 95 % of its pauses, so that a source
-/// that seldom speaks does not fill the report.
+/// Pauses of a log that are worth a word. Of a source that speaks on (almost) every day: each day on which it does not. Of
+/// others: at least three days, and three times as long as 95 % of its pauses, so that one that seldom speaks does not fill
+/// the report.
 fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) -> Vec<((String, i64), i64)> {
     const SHORTEST_DAYS: i64 = 3;
+    /// Days by which a source is known to speak daily.
+    const KNOWN_BY_DAYS: usize = 14;
     let mut by_source: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for ((source, _), gap) in &gaps {
         by_source.entry(source).or_default().push(*gap);
@@ -493,9 +538,14 @@ fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) 
     for pauses in by_source.values_mut() {
         pauses.sort_unstable();
     }
-    let usual: BTreeMap<String, i64> = by_source.iter().map(|(source, pauses)| (source.to_string(), pauses[(pauses.len() - 1) * 95 / 100])).collect();
-    let is_unusual = |((source, _), gap): &((String, i64), i64)| streams.contains(source) && *gap >= SHORTEST_DAYS && *gap >= 3 * usual[source];
-    gaps.into_iter().filter(is_unusual).collect()
+    let shortest = |pauses: &Vec<i64>| match pauses[(pauses.len() - 1) * 95 / 100] {
+        0 if pauses.len() >= KNOWN_BY_DAYS => 1,
+        usual => SHORTEST_DAYS.max(3 * usual),
+    };
+    let shortest: BTreeMap<String, i64> = by_source.iter().map(|(source, pauses)| (source.to_string(), shortest(pauses))).collect();
+    // A pause of years lies before or after a record that a wrong clock dated.
+    let is_pause = |gap: i64| gap <= crate::frame::small::STRAY_GAP_DAYS;
+    gaps.into_iter().filter(|((source, _), gap)| streams.contains(source) && is_pause(*gap) && *gap >= shortest[source]).collect()
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -653,11 +703,28 @@ fn digests(plan: &Plan, evidence: &Evidence, catalog: &Catalog) -> Digests {
     Digests { config: hex(Sha256::new().chain_update(plan.config.text.as_bytes())), inputs: hex(inputs), queries: catalog.digest() }
 }
 
+/// The configured key, else one that only who has the inputs can know, so that the same inputs give the same pseudonyms.
+fn pseudonym_key(plan: &Plan, evidence: &Evidence) -> Vec<u8> {
+    const HEAD: u64 = 64 * 1024;
+    if let Some(key) = &plan.config.hash_key {
+        return key.clone();
+    }
+    let mut digest = Sha256::new().chain_update(b"credlens: key of pseudonyms");
+    for file in &evidence.files {
+        let mut head = Vec::new();
+        if let Ok(file) = open_file(&file.path) {
+            let _ = file.take(HEAD).read_to_end(&mut head);
+        }
+        digest.update(Sha256::digest(&head));
+    }
+    digest.finalize().to_vec()
+}
+
 fn file_digest(path: &Path) -> String {
     const END: u64 = 64 * 1024;
     let mut digest = Sha256::new();
     let read = || -> std::io::Result<(u64, Vec<u8>)> {
-        let mut file = std::fs::File::open(path)?;
+        let mut file = open_file(path)?;
         let size = file.metadata()?.len();
         let mut bytes = Vec::new();
         Read::by_ref(&mut file).take(END).read_to_end(&mut bytes)?;
@@ -722,6 +789,7 @@ fn manifest(
         "as_of": crate::period::format_instant(calendar.as_of_us),
         "config": { "file": plan.config.file.as_ref().map(|file| file.to_string_lossy().into_owned()), "digest": digests.config },
         "inputs_digest": digests.inputs,
+        "privacy": { "people": plan.hide_people, "addresses": plan.addresses.as_str() },
         "queries_digest": digests.queries,
         "queries": queries,
         "files": files,

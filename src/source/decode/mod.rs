@@ -1,18 +1,28 @@
 //! Bytes of one record -> its fields, one decoder a file.
 
+#[forbid(unsafe_code)]
 pub mod column;
+#[forbid(unsafe_code)]
 pub mod csv;
+#[forbid(unsafe_code)]
 pub mod delimited;
+#[forbid(unsafe_code)]
 mod diagnose;
+#[forbid(unsafe_code)]
 pub mod expression;
 mod grammar;
 pub mod json;
+#[forbid(unsafe_code)]
 pub mod logfmt;
+#[forbid(unsafe_code)]
 pub mod parquet;
+#[forbid(unsafe_code)]
 pub mod pattern;
 mod shape;
 pub mod structural;
+#[forbid(unsafe_code)]
 pub mod text;
+#[forbid(unsafe_code)]
 pub mod yaml;
 
 use crate::record::field::Fields;

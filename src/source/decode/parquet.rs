@@ -15,7 +15,6 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader,
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// How a Parquet file begins and ends.
@@ -47,7 +46,7 @@ pub struct ParquetRows {
 impl ParquetRows {
     /// Opens a file. Without `wanted`, every column is read. The error says what is wrong with the file.
     pub fn open(path: &Path, wanted: Option<WantedRoots>) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let mut file = crate::source::open::open_file(path)?;
         let bytes = check_ends(&mut file)?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(damaged))?;
@@ -171,7 +170,7 @@ fn cut_short(error: &str) -> String {
 
 /// The library may panic on hostile files: that is an error of the file like any other.
 fn guarded<T>(read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(io::Error::other("a damaged Parquet file")))
+    crate::diagnostic::without_panics(read).unwrap_or_else(|| Err(io::Error::other("a damaged Parquet file")))
 }
 
 /// The columns of a batch or struct, by their names.

@@ -656,6 +656,33 @@ mod tests {
         }
     }
 
+    /// Every variant that this machine has must index records as the portable one does, wherever in a block they are broken.
+    #[test]
+    fn variants_agree_on_mutated_records() {
+        let seed = br#"{"ts":"2026-05-04T09:00:00Z","req":{"uri":"/a\\b\"c?x=\u00e9","h":{"Authorization":"Bearer x.y.z","n":[1,-2.5e3,{}]}},"ok":true}"#;
+        let tokens: [&[u8]; 9] = [b"\\", b"\"", b"\\\\\\", b"\x00", b"{", b"]", b"\\u12", b"\xc3\xa9", b"\n"];
+        let mut state = 3u64;
+        let mut below = |limit: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % limit
+        };
+        for _ in 0..20_000 {
+            let mut text = seed.repeat(1 + below(3));
+            for _ in 0..1 + below(6) {
+                let at = below(text.len());
+                match below(3) {
+                    0 => text[at] = below(256) as u8,
+                    1 => text.truncate(at.max(1)),
+                    _ => drop(text.splice(at..at, tokens[below(tokens.len())].iter().copied())),
+                }
+            }
+            let expected = found(&text, Simd::Portable);
+            for simd in Simd::available() {
+                assert_eq!(found(&text, simd), expected, "{simd:?} {text:?}");
+            }
+        }
+    }
+
     #[test]
     fn masks_agree_on_all_kinds() {
         let kinds: [u8; 64] = std::array::from_fn(|i| b"{}[]:,\"0nt-x\0\x0c{{,"[i % 17]);
