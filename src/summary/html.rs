@@ -27,6 +27,10 @@ pub fn render(report: &Report) -> String {
     out.push_str("<main id=\"main\">\n");
     what_moved(&mut out, report);
     decisions(&mut out, report);
+    if !report.owners.is_empty() {
+        heading(&mut out, "owners", "Findings by owner");
+        long_table(&mut out, &report.owners, "Findings by owner");
+    }
     supporting(&mut out, report);
     coverage(&mut out, &report.coverage);
     exceptions(&mut out, report);

@@ -16,6 +16,7 @@ use crate::units::{Count, Share};
 
 /// Rows of an offender table here; HTML and Parquet hold more.
 const SHOWN_OFFENDERS: usize = 5;
+const SHOWN_OWNERS: usize = 15;
 const SHOWN_CASES: usize = 10;
 const SHOWN_EXCEPTIONS: usize = 15;
 /// Segments named in a line.
@@ -29,6 +30,7 @@ pub fn render(report: &Report, previous: Option<&str>) -> String {
     scorecard(&mut out, report);
     what_moved(&mut out, report, previous);
     decisions(&mut out, report, previous);
+    owners(&mut out, report);
     supporting(&mut out, report);
     coverage(&mut out, &report.coverage);
     exceptions(&mut out, report);
@@ -119,6 +121,17 @@ fn decisions(out: &mut String, report: &Report, previous: Option<&str>) {
         draft.push_str("Nothing in the data asks for a decision.\n");
     }
     editable(out, "Decisions asked", &draft, previous);
+}
+
+fn owners(out: &mut String, report: &Report) {
+    if report.owners.is_empty() {
+        return;
+    }
+    out.push_str("## Findings by owner\n\n");
+    table(out, &report.owners, SHOWN_OWNERS);
+    if report.owners.total > SHOWN_OWNERS as i64 {
+        line(out, &format!("{SHOWN_OWNERS} of {}; all in [summary.html](summary.html).", Count(report.owners.total)));
+    }
 }
 
 /// A link to the metric's panel, where this report has one.

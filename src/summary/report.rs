@@ -14,6 +14,7 @@ mod measures;
 mod method;
 mod moved;
 mod offenders;
+mod owners;
 pub mod prose;
 mod responders;
 #[cfg(test)]
@@ -54,6 +55,8 @@ pub struct Report {
     pub scorecard: Vec<ScoreRow>,
     pub moved: Vec<Movement>,
     pub decisions: Vec<Decision>,
+    /// Findings by owner.
+    pub owners: prose::Table,
     pub coverage: Coverage,
     pub exceptions: Exceptions,
     /// One per scorecard row, in its order.
@@ -341,6 +344,7 @@ impl Report {
             verdict: verdict::verdict(&lookup, &scorecard),
             moved: moved::movements(&lookup, &scorecard),
             decisions: decisions::decisions(&lookup, &scorecard),
+            owners: owners::table(&lookup),
             coverage: coverage::coverage(&input),
             exceptions: responders::exceptions(&lookup),
             panels: measures::panels(&lookup, &scorecard),

@@ -26,8 +26,8 @@ use crate::source::excerpt::excerpt;
 use crate::source::library::Library;
 use crate::source::open::{Limits, open_file};
 use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, Reject, read_all};
-use crate::summary::report::{Report, ScoreRow};
 use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
+use crate::summary::report::{Report, ScoreRow};
 use crate::summary::write::{RunFolder, write_text};
 use crate::summary::{chart, feed, html, json, markdown, parquet, terminal};
 use crate::units::counted;
@@ -838,7 +838,10 @@ fn tell(outcome: &Outcome, elapsed: Duration, global: &Global) -> Result<(), Fai
         &format!("Read {} files, {} records in {:.1} s. ", outcome.evidence.files.len(), crate::units::Count(outcome.records as i64), elapsed.as_secs_f64());
     text += &reject_line(outcome);
     text += "\n";
-    text += &reject_details(outcome);
+    // Few rejects are no news on the first screen; too many are the first thing to look at.
+    if global.verbose > 0 || outcome.failed_gates.iter().any(|line| line.starts_with("error[A012]")) {
+        text += &reject_details(outcome);
+    }
     text += "\n";
     text += &terminal::scorecard(&outcome.report, width, is_colored);
     text += &match outcome.scratch {
@@ -861,7 +864,7 @@ fn reject_line(outcome: &Outcome) -> String {
     }
     let main = reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| *reason).unwrap_or("");
     let share = crate::units::Share(outcome.rejects as f64 / outcome.records.max(1) as f64);
-    format!("Rejected {} ({share}), most for `{main}`: see parquet/rejects.parquet", outcome.rejects)
+    format!("Rejected {} ({share}), most for `{main}`: see parquet/rejects.parquet, or add -v", outcome.rejects)
 }
 
 /// Reasons of rejection told one by one; the rest is in rejects.parquet.

@@ -103,9 +103,7 @@ fn broad_apis(lookup: &Lookup) -> Table {
 }
 
 /// Secrets live when the period is judged and not short-lived; without expiry first, then longest.
-fn long_lived_secrets(lookup: &Lookup) -> Table {
-    let titles = ["Credential", "Kind", "Identity", "Owner", "Lifetime#", "Issued", "Last used"];
-    let mut table = Table::new(&titles, Some("credentials.parquet"));
+pub fn lasting_secrets<'a>(lookup: &Lookup<'a>) -> Vec<&'a CredentialRow> {
     let at = lookup.judged_at_us();
     let is_offender = |row: &&CredentialRow| {
         row.is_short_lived == Some(false)
@@ -117,7 +115,13 @@ fn long_lived_secrets(lookup: &Lookup) -> Table {
         let lifetime = |row: &CredentialRow| row.ttl_s.unwrap_or(f64::INFINITY);
         lifetime(b).total_cmp(&lifetime(a)).then_with(|| a.credential.cmp(&b.credential))
     });
-    for row in rows {
+    rows
+}
+
+fn long_lived_secrets(lookup: &Lookup) -> Table {
+    let titles = ["Credential", "Kind", "Identity", "Owner", "Lifetime#", "Issued", "Last used"];
+    let mut table = Table::new(&titles, Some("credentials.parquet"));
+    for row in lasting_secrets(lookup) {
         let lifetime = row.ttl_s.map_or(Cell::Words("no expiry".into()), Cell::Seconds);
         table.push_up_to(MAX_TABLE_ROWS, || credential_cells(lookup, row, [lifetime, Cell::day(row.issued_at_us), Cell::day(row.last_used_us)]));
     }
