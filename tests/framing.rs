@@ -194,3 +194,22 @@ fn joined_records_are_peeled_like_others() {
     let reading = read(lines(&[carried(vault_request("a")), carried(vault_response("a"))]));
     assert_eq!((counts(&reading, "log").rows, texts(&reading.rows["requests"], "identity")), (1, vec!["entity-a"]));
 }
+
+#[test]
+fn rows_of_csv_are_read_as_the_json_that_their_columns_name() {
+    let csv = "EVENT_ID,EVENT_TIMESTAMP,EVENT_TYPE,USER_NAME,IS_SUCCESS,EXTRA\n\
+        7,2026-05-04T09:00:00.000Z,LOGIN,ANN,NO,\"a, b\"\n\
+        8,never,LOGIN,ANN,NO,\n\
+        short,row\n";
+    let json = json!({"EVENT_ID": "9", "EVENT_TIMESTAMP": "2026-05-04T09:00:00.000Z", "EVENT_TYPE": "LOGIN", "USER_NAME": "ANN", "IS_SUCCESS": "NO"});
+    let reading = Sources::new().file("in/a.csv", csv).file("in/b.json", json.to_string()).read();
+    assert_eq!((reading.format_of("a.csv"), reading.format_of("b.json")), (Some("snowflake"), Some("snowflake")));
+    let rejects: Vec<_> = reading.evidence.rejects.iter().map(|reject| (reject.record, reject.reason)).collect();
+    assert_eq!(rejects, [(3, "bad_timestamp"), (4, "wrong_column_count")]);
+    let mut rows = reading.rows["identity_events"].clone();
+    for row in &mut rows {
+        row.retain(|column, _| !matches!(column.as_str(), "file" | "record" | "event_id"));
+    }
+    assert_eq!(rows.len(), 2);
+    assert!(rows[0] == rows[1] && rows[0]["action"] == "access_denied", "{rows:?}");
+}

@@ -226,3 +226,25 @@ fn parquet_written_by_spark_is_read() {
     let failed: Vec<&Row> = reading.rows["identity_events"].iter().filter(|row| row["outcome"] == "failure").collect();
     assert!(failed.len() > 40 && failed.iter().all(|row| row["action"] == "access_denied" && row["identity"] != "NULL SID"));
 }
+
+/// `check` looks at the first rows and at whole inventories, and takes neither for broken.
+#[test]
+fn check_looks_at_the_first_rows_of_parquet_and_at_whole_documents() {
+    let records: Vec<Value> = (0..2000).map(|row| call(json!((1777885200000i64 + row).to_string()))).collect();
+    let paths: Map<String, Value> = (0..4000).map(|number| (format!("/things/part-{number}"), json!({"get": {"summary": "x".repeat(20)}}))).collect();
+    let document = json!({"openapi": "3.0.0", "info": {"title": "Things"}, "paths": paths}).to_string();
+    assert!(document.len() > 200_000);
+    let sources = Sources::new().file("in/a.parquet", parquet_of(&records, Compression::SNAPPY)).file("in/things.json", document);
+    let finished = sources.run(&["check", "in"]);
+    assert!(finished.stdout.contains("1 ocsf") && finished.stdout.contains("1 openapi"), "{}{}", finished.stdout, finished.stderr);
+    assert!(!finished.stdout.contains("damaged") && !finished.stdout.contains("left out") && !finished.stdout.contains("truncated"), "{}", finished.stdout);
+}
+
+#[test]
+fn inspect_tells_the_native_field_behind_a_column_of_parquet() {
+    let sources = Sources::new().file("in/a.parquet", parquet_of(&[call(json!("1777885200000")), call(json!("1777885201000"))], Compression::SNAPPY));
+    let finished = sources.run(&["inspect", "in/a.parquet", "--records", "1"]);
+    let line = |column: &str| finished.stdout.lines().find(|line| line.trim_start().starts_with(column)).unwrap_or_default().to_string();
+    assert!(finished.stdout.contains("ocsf (") && finished.stdout.contains("2 records: 2 rows"), "{}", finished.stdout);
+    assert!(line("api ").contains("things") && line("api ").contains("api.service.name"), "{}", finished.stdout);
+}

@@ -9,6 +9,7 @@ mod support;
 mod formats;
 mod framing;
 mod inventories;
+mod own_formats;
 mod packs;
 mod parquet_input;
 

@@ -2,7 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 /// No string: the log does not say.
 pub const NULL: u32 = u32::MAX;
@@ -13,30 +13,33 @@ pub struct Interner {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     hasher: FixedState,
+    /// The number given out last: columns repeat themselves.
+    last: u32,
 }
 
 impl Default for Interner {
     fn default() -> Self {
-        Interner { table: HashTable::new(), bytes: Vec::new(), ends: vec![0], hasher: FixedState::default() }
+        Interner { table: HashTable::new(), bytes: Vec::new(), ends: vec![0], hasher: FixedState::default(), last: NULL }
     }
 }
 
 impl Interner {
     /// The number of a string.
     pub fn intern(&mut self, text: &str) -> u32 {
-        let hash = self.hasher.hash_one(text.as_bytes());
-        let (bytes, ends, hasher) = (&mut self.bytes, &mut self.ends, &self.hasher);
-        let get = |bytes: &[u8], ends: &[usize], symbol: u32| -> std::ops::Range<usize> {
-            let _ = bytes;
-            ends[symbol as usize]..ends[symbol as usize + 1]
-        };
-        if let Some(symbol) = self.table.find(hash, |&symbol| &bytes[get(bytes, ends, symbol)] == text.as_bytes()) {
-            return *symbol;
+        if self.last != NULL && self.bytes_of(self.last) == text.as_bytes() {
+            return self.last;
         }
-        let symbol = (ends.len() - 1) as u32;
-        bytes.extend_from_slice(text.as_bytes());
-        ends.push(bytes.len());
-        self.table.insert_unique(hash, symbol, |&symbol| hasher.hash_one(&bytes[get(bytes, ends, symbol)]));
+        let hash = hash_of(&self.hasher, text.as_bytes());
+        if let Some(&symbol) = self.table.find(hash, |&symbol| self.bytes_of(symbol) == text.as_bytes()) {
+            self.last = symbol;
+            return symbol;
+        }
+        let symbol = (self.ends.len() - 1) as u32;
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.ends.push(self.bytes.len());
+        let (bytes, ends, hasher) = (&self.bytes, &self.ends, &self.hasher);
+        self.table.insert_unique(hash, symbol, |&symbol| hash_of(hasher, &bytes[ends[symbol as usize]..ends[symbol as usize + 1]]));
+        self.last = symbol;
         symbol
     }
 
@@ -47,8 +50,12 @@ impl Interner {
 
     /// The number a string already has.
     pub fn find(&self, text: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(text.as_bytes());
-        self.table.find(hash, |&symbol| self.get(symbol).as_bytes() == text.as_bytes()).copied()
+        let hash = hash_of(&self.hasher, text.as_bytes());
+        self.table.find(hash, |&symbol| self.bytes_of(symbol) == text.as_bytes()).copied()
+    }
+
+    fn bytes_of(&self, symbol: u32) -> &[u8] {
+        &self.bytes[self.ends[symbol as usize]..self.ends[symbol as usize + 1]]
     }
 
     /// The string of a number.
@@ -74,6 +81,12 @@ impl Interner {
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len() as u32).map(|symbol| self.get(symbol))
     }
+}
+
+fn hash_of(hasher: &FixedState, bytes: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub struct Runs<'a> {
 /// Rows of one run that a slice needs, in memory.
 pub enum Piece<'a> {
     Whole(&'a RequestRows),
-    Loaded(RequestRows),
+    Loaded(Box<RequestRows>),
 }
 
 impl Piece<'_> {
@@ -137,7 +137,7 @@ impl<'a> Runs<'a> {
                     let rows = segment.load(range)?;
                     let from = all.len();
                     all.extend((0..rows.len() as u32).map(|row| reference(&rows, 0, row)));
-                    let piece = add_piece(*store, Piece::Loaded(rows));
+                    let piece = add_piece(*store, Piece::Loaded(Box::new(rows)));
                     all[from..].iter_mut().for_each(|row| row.piece = piece);
                 }
             }

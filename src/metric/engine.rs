@@ -414,7 +414,10 @@ fn scan_month(month: &str, file: &Path) -> Result<LazyFrame, PolarsError> {
 
 /// The first rows of a frame partitioned by month, lists left out.
 pub fn read_parquet_folder(folder: &Path, rows: usize) -> Result<Table, PolarsError> {
-    let frame = scan_folder(folder)?.limit(rows as u32).select([dsl::all().exclude_cols(["scopes", "required_scopes"]).as_expr()]).collect()?;
+    let frame = scan_folder(folder)?
+        .limit(rows as u32)
+        .with_columns(["scopes", "required_scopes"].map(|column| dsl::col(column).list().join(dsl::lit(" "), true)))
+        .collect()?;
     from_polars(&frame)
 }
 

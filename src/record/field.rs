@@ -10,9 +10,9 @@ pub enum FieldKind {
     Null,
     Boolean,
     Number,
-    /// The inside of a JSON string, escapes not yet decoded.
+    /// The inside of a JSON string that has escapes, not yet decoded.
     String,
-    /// Text without escapes.
+    /// Text without escapes, that of a JSON string too.
     Plain,
     /// Text with backslash escapes as NGINX and Apache write them: `\xNN`, `\"`, `\n`.
     Escaped,
@@ -76,7 +76,7 @@ impl<'a> Fields<'a> {
         let raw = self.raw(slot);
         match self.spans[slot].kind {
             FieldKind::Missing | FieldKind::Null | FieldKind::Object | FieldKind::Array => None,
-            FieldKind::String if has(raw, b'\\') => present(Cow::Owned(unescape(raw.as_bytes())?)),
+            FieldKind::String if has(raw, b'\\') => present(Cow::Owned(unescape(raw)?)),
             FieldKind::Escaped if has(raw, b'\\') => present(Cow::Owned(unescape_log(raw.as_bytes()))),
             FieldKind::Doubled => present(Cow::Owned(raw.replace("\"\"", "\""))),
             FieldKind::Plus if has(raw, b'+') => present(Cow::Owned(raw.replace('+', " "))),
@@ -121,29 +121,34 @@ pub fn is_absent(text: &str) -> bool {
 }
 
 /// Decodes JSON string escapes. A lone surrogate becomes U+FFFD: hostile text must not lose its record.
-pub fn unescape(raw: &[u8]) -> Option<String> {
-    let mut out = Vec::with_capacity(raw.len());
+pub fn unescape(raw: &str) -> Option<String> {
+    let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..at]);
-        let kind = *rest.get(at + 1)?;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let kind = *rest.as_bytes().get(at + 1)?;
+        if !kind.is_ascii() {
+            // No escape of JSON; a validated text has none.
+            rest = &rest[at + 1..];
+            continue;
+        }
         rest = &rest[at + 2..];
         match kind {
-            b'b' => out.push(8),
-            b'f' => out.push(12),
-            b'n' => out.push(b'\n'),
-            b'r' => out.push(b'\r'),
-            b't' => out.push(b'\t'),
+            b'b' => out.push('\u{8}'),
+            b'f' => out.push('\u{c}'),
+            b'n' => out.push('\n'),
+            b'r' => out.push('\r'),
+            b't' => out.push('\t'),
             b'u' => {
-                let (character, used) = unicode_escape(rest)?;
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                let (character, used) = unicode_escape(rest.as_bytes())?;
+                out.push(character);
                 rest = &rest[used..];
             }
-            other => out.push(other),
+            other => out.push(other as char),
         }
     }
-    out.extend_from_slice(rest);
-    String::from_utf8(out).ok()
+    out.push_str(rest);
+    Some(out)
 }
 
 /// Decodes the escapes of text logs: `\xNN` (NGINX log module), `\"` `\\` `\n` `\t` (Apache mod_log_config). A backslash

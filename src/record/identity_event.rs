@@ -3,8 +3,8 @@
 use super::proof::Bound;
 use super::scope::glob_matches;
 use super::time::Micros;
-use crate::source::pack::{EventColumns, IdentityEventMap};
-use crate::source::plan::{Candidates, Compiler, Condition, Context, Place, ScopeText};
+use crate::source::pack::{EventColumns, IdentityEventMap, NameFile};
+use crate::source::plan::{Candidates, Compiler, Condition, Context, Name, Place, ScopeText};
 
 closed_list! {
     /// What an event did, in our words.
@@ -73,7 +73,7 @@ pub struct IdentityEventPlan {
     /// `each` ends in `[*]`: a record without that list gives one row.
     each_of_list: bool,
     keep: Option<Condition>,
-    provider: String,
+    provider: Name,
     event_time: Candidates,
     event_id: Candidates,
     event_type: Candidates,
@@ -145,7 +145,7 @@ impl IdentityEventPlan {
             each: map.each.as_ref().map(|path| compiler.place(path.strip_suffix("[*]").unwrap_or(path))).transpose()?,
             each_of_list: map.each.as_ref().is_some_and(|path| path.ends_with("[*]")),
             keep: compiler.optional(&map.keep)?,
-            provider: map.provider.clone().unwrap_or_else(|| pack_id.to_string()),
+            provider: compiler.name(map.provider.as_ref().unwrap_or(&NameFile::Constant(pack_id.to_string())), pack_id)?,
             event_time: compiler.candidates(&map.event_time)?,
             event_id: compiler.candidates(&map.event_id)?,
             event_type: compiler.candidates(&map.event_type)?,
@@ -160,8 +160,7 @@ impl IdentityEventPlan {
 
     /// Reads one record: its rows, none if it is of no interest. The error is a reject reason of the whole record.
     pub fn rows<'a>(&'a self, context: &mut Context<'a>) -> Result<Vec<IdentityEventRow>, &'static str> {
-        let each = self.each.as_ref().filter(|each| !self.each_of_list || context.is_list(each));
-        let Some(each) = each else {
+        let Some(each) = self.each(context) else {
             return if self.wants(context) { Ok(vec![self.row(context, 0)?]) } else { Ok(Vec::new()) };
         };
         let mut rows = Vec::new();
@@ -173,6 +172,11 @@ impl IdentityEventPlan {
         }
         context.element = None;
         Ok(rows)
+    }
+
+    /// Where the elements stand that each give a row, if the record is read so.
+    fn each<'a>(&'a self, context: &Context<'a>) -> Option<&'a Place> {
+        self.each.as_ref().filter(|each| !self.each_of_list || context.is_list(each))
     }
 
     fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
@@ -196,7 +200,7 @@ impl IdentityEventPlan {
         Ok(IdentityEventRow {
             event_us,
             ordinal,
-            provider: self.provider.clone(),
+            provider: self.provider.of(context),
             event_id: self.event_id.owned(context),
             event_type: Some(event_type),
             action,
@@ -216,6 +220,50 @@ impl IdentityEventPlan {
             states_expiry: self.states_expiry,
             identity_of_issuance: rule.is_some_and(|rule| rule.identity_of_issuance),
         })
+    }
+
+    /// The native field behind each column that has one, for each row that `rows` gives.
+    pub fn origins<'a>(&'a self, context: &mut Context<'a>) -> Vec<Vec<(&'static str, String)>> {
+        let Some(each) = self.each(context) else { return if self.wants(context) { vec![self.origins_of_row(context)] } else { Vec::new() } };
+        let mut rows = Vec::new();
+        for element in context.elements(each) {
+            context.element = Some(element);
+            if self.wants(context) {
+                rows.push(self.origins_of_row(context));
+            }
+        }
+        context.element = None;
+        rows
+    }
+
+    fn origins_of_row<'a>(&'a self, context: &Context<'a>) -> Vec<(&'static str, String)> {
+        let event_type = self.event_type.owned(context).unwrap_or_default();
+        let rule = self.rules.iter().find(|rule| rule.fits(&event_type, context));
+        let column = |pick: fn(&Columns) -> &Option<Candidates>| rule.and_then(|rule| pick(&rule.columns).as_ref()).or(pick(&self.defaults).as_ref());
+        let columns: [(&'static str, Option<&'a Candidates>); 15] = [
+            ("event_time", Some(&self.event_time)),
+            ("event_id", Some(&self.event_id)),
+            ("event_type", Some(&self.event_type)),
+            ("outcome", Some(&self.outcome)),
+            ("identity", column(|columns| &columns.identity)),
+            ("identity_kind", column(|columns| &columns.identity_kind)),
+            ("credential", column(|columns| &columns.credential)),
+            ("credential_kind", column(|columns| &columns.credential_kind)),
+            ("scopes", column(|columns| &columns.scopes)),
+            ("api", column(|columns| &columns.api)),
+            ("issued_at", column(|columns| &columns.issued_at)),
+            ("expires_at", column(|columns| &columns.expires_at)),
+            ("bound", column(|columns| &columns.bound)),
+            ("owner", column(|columns| &columns.owner)),
+            ("actor", Some(&self.actor)),
+        ];
+        let mut origins: Vec<(&'static str, String)> =
+            columns.into_iter().filter_map(|(name, column)| Some((name, column?.origin(context)?.to_string()))).collect();
+        let when = rule.and_then(|rule| rule.when.as_ref()).map(Condition::paths).unwrap_or_default();
+        let by_type = self.event_type.origin(context).filter(|_| rule.is_none_or(|rule| !rule.events.is_empty() || rule.when.is_none()));
+        let decided: Vec<String> = by_type.map(str::to_string).into_iter().chain(when).collect();
+        origins.push(("action", decided.join(", ")));
+        origins
     }
 
     fn outcome<'a>(&'a self, context: &Context<'a>) -> Outcome {

@@ -36,7 +36,7 @@ impl<'a> LazyValue<'a> {
             let colon = end + self.0[end..].find(':')?;
             let value = self.next_value(colon + 1)?;
             let value_end = self.end_of(value);
-            let is_it = if raw.contains('\\') { unescape(raw.as_bytes()).as_deref() == Some(key) } else { raw == key };
+            let is_it = if raw.contains('\\') { unescape(raw).as_deref() == Some(key) } else { raw == key };
             if is_it {
                 found = Some(LazyValue::new(&self.0[value..value_end]));
             }
@@ -59,7 +59,7 @@ impl<'a> LazyValue<'a> {
             let raw = &self.0[start + 1..end - 1];
             let value = self.next_value(end + self.0[end..].find(':')? + 1)?;
             at = self.end_of(value);
-            let name = if raw.contains('\\') { Cow::Owned(unescape(raw.as_bytes())?) } else { Cow::Borrowed(raw) };
+            let name = if raw.contains('\\') { Cow::Owned(unescape(raw)?) } else { Cow::Borrowed(raw) };
             Some((name, LazyValue::new(&self.0[value..at])))
         })
     }
@@ -70,11 +70,16 @@ impl<'a> LazyValue<'a> {
             b'{' | b'[' | b'n' => return None,
             b'"' => {
                 let raw = &self.0[1..self.0.len() - 1];
-                if raw.contains('\\') { Cow::Owned(unescape(raw.as_bytes())?) } else { Cow::Borrowed(raw) }
+                if raw.contains('\\') { Cow::Owned(unescape(raw)?) } else { Cow::Borrowed(raw) }
             }
             _ => Cow::Borrowed(self.0),
         };
         (!is_absent(&text)).then_some(text)
+    }
+
+    /// The value as a tree.
+    pub fn tree(self) -> Option<serde_json::Value> {
+        serde_json::from_str(self.0).ok()
     }
 
     /// A list's scalars as texts, or the scalar itself.

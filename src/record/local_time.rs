@@ -182,7 +182,10 @@ impl<'a> Rest<'a> {
     fn between(&mut self) -> bool {
         let comma = self.eat(",");
         let blanks = self.blanks();
-        comma || (self.eat("- ") && blanks) || (self.eat("at ") && blanks) || self.eat("T") || self.eat(":") || blanks
+        if blanks {
+            let _ = self.eat("- ") || self.eat("at ");
+        }
+        comma || blanks || self.eat("T") || self.eat(":")
     }
 
     /// `8:45`, `08:45:00.123 AM`: seconds and microseconds.

@@ -212,6 +212,65 @@ impl RequestPlan {
         })
     }
 
+    /// The native field behind each column that has one; to be asked after `row`, which reads the token.
+    pub fn origins<'a>(&'a self, context: &Context<'a>) -> Vec<(&'static str, String)> {
+        let columns: [(&'static str, &Candidates); 15] = [
+            ("event_time", &self.event_time),
+            ("gateway", &self.gateway),
+            ("request_id", &self.request_id),
+            ("api", &self.api),
+            ("method", &self.method),
+            ("route", &self.route),
+            ("identity", &self.identity),
+            ("credential", &self.credential),
+            ("token_type", &self.token_type),
+            ("scopes", &self.scopes),
+            ("required_scopes", &self.required_scopes),
+            ("status", &self.status),
+            ("policy", &self.policy),
+            ("client_address", &self.client_address),
+            ("environment", &self.environment),
+        ];
+        let mut origins: Vec<(&'static str, String)> =
+            columns.into_iter().filter_map(|(name, column)| Some((name, column.origin(context)?.to_string()))).collect();
+        let all = |columns: &[&'a Candidates]| columns.iter().filter_map(|column| column.origin(context)).map(str::to_string).collect::<Vec<_>>();
+        let held = |conditions: &[&'a Option<Condition>]| {
+            conditions
+                .iter()
+                .filter_map(|condition| condition.as_ref())
+                .filter(|condition| condition.holds(context))
+                .flat_map(Condition::paths)
+                .collect::<Vec<_>>()
+        };
+        let mut scheme = all(&[&self.authorization]);
+        if scheme.is_empty() {
+            scheme = self.scheme.iter().find(|(condition, _)| condition.holds(context)).map(|(condition, _)| condition.paths()).unwrap_or_default();
+        }
+        if scheme.is_empty() {
+            scheme = all(&[&self.api_key]);
+        }
+        if scheme.is_empty() {
+            scheme = held(&[&self.certificate_verified, &self.shows_authorization]);
+        }
+        let token = all(&[&self.authorization, &self.claims_cnf]);
+        let proof = [token.clone(), all(&[&self.dpop_proof, &self.certificate_sha256]), held(&[&self.certificate_verified, &self.certificate_absent])].concat();
+        let by_status = Decision::of_status(context.status);
+        let rule = self.verdict.iter().find(|rule| rule.on.is_none_or(|on| on == by_status) && rule.when.holds(context));
+        let decision = [rule.map(|rule| rule.when.paths()).unwrap_or_default(), all(&[&self.status])].concat();
+        let instant = |column: &'a Candidates, claim: bool| if claim { token.clone() } else { all(&[column]) };
+        let claims = context.token.claims.as_ref();
+        let derived = [
+            ("auth_scheme", scheme),
+            ("proof", proof),
+            ("decision", decision.clone()),
+            ("violation", [decision, all(&[&self.challenge])].concat()),
+            ("token_issued_at", instant(&self.token_issued_at, claims.is_some_and(|claims| claims.issued_at.is_some()))),
+            ("token_expires_at", instant(&self.token_expires_at, claims.is_some_and(|claims| claims.expires_at.is_some()))),
+        ];
+        origins.extend(derived.into_iter().filter(|(_, paths)| !paths.is_empty()).map(|(name, paths)| (name, paths.join(", "))));
+        origins
+    }
+
     /// The operation that a document declares and the call is, told by its path, else by the route that was logged.
     fn declared_operation<'a>(&'a self, context: &Context<'a>, api: Option<&str>, method: Option<&str>, route: Option<&str>) -> Option<DeclaredRoute<'a>> {
         let operations = context.operations?;
@@ -222,7 +281,7 @@ impl RequestPlan {
     /// Reads the authorization value and API keys, and keeps only what may be known of them.
     fn credential_that_came<'a>(&'a self, context: &mut Context<'a>) -> CredentialThatCame {
         let mut came = CredentialThatCame::default();
-        if let Some(value) = self.authorization.owned(context) {
+        if let Some(value) = self.authorization.text(context) {
             let (scheme, token) = split_authorization(&value);
             came.scheme = Some(scheme);
             if let (Some(token), AuthScheme::Bearer | AuthScheme::Dpop) = (token, scheme) {
@@ -230,7 +289,7 @@ impl RequestPlan {
                 came.token_is_jwt = context.token.claims.is_some();
             }
         }
-        let key = self.api_key.owned(context).or_else(|| self.query_key(context));
+        let key = self.api_key.text(context).or_else(|| self.query_key(context).map(Cow::Owned));
         if let Some(key) = key {
             came.has_api_key = true;
             if !token::is_masked(&key) {
@@ -251,7 +310,7 @@ impl RequestPlan {
 
     /// A key in the query string.
     fn query_key<'a>(&'a self, context: &Context<'a>) -> Option<String> {
-        if self.query_keys.is_empty() {
+        if self.query_keys.is_empty() || !self.query.may_name(&self.query_keys, context) {
             return None;
         }
         let target = self.query.text(context)?;
@@ -392,16 +451,21 @@ fn split_authorization(value: &str) -> (AuthScheme, Option<&str>) {
         Some((name, rest)) => (name, Some(rest.trim()).filter(|rest| !rest.is_empty())),
         None => (value, None),
     };
-    let scheme = match name.trim_end_matches(':').to_ascii_lowercase().as_str() {
-        "dpop" => AuthScheme::Dpop,
-        "bearer" => AuthScheme::Bearer,
-        "basic" => AuthScheme::Basic,
-        "signature" | "aws4-hmac-sha256" => AuthScheme::Signature,
-        "apikey" | "api-key" => AuthScheme::ApiKey,
-        _ => AuthScheme::Unknown,
-    };
-    (scheme, rest)
+    let name = name.trim_end_matches(':');
+    let is = |spelling: &&(&str, AuthScheme)| name.eq_ignore_ascii_case(spelling.0);
+    (SCHEMES.iter().find(is).map_or(AuthScheme::Unknown, |(_, scheme)| *scheme), rest)
 }
+
+/// How Authorization values begin.
+const SCHEMES: [(&str, AuthScheme); 7] = [
+    ("bearer", AuthScheme::Bearer),
+    ("dpop", AuthScheme::Dpop),
+    ("basic", AuthScheme::Basic),
+    ("signature", AuthScheme::Signature),
+    ("aws4-hmac-sha256", AuthScheme::Signature),
+    ("apikey", AuthScheme::ApiKey),
+    ("api-key", AuthScheme::ApiKey),
+];
 
 #[cfg(test)]
 mod tests {

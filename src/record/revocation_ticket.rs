@@ -3,7 +3,7 @@
 use super::time::{self, Micros, TimeForm};
 use super::token;
 use crate::source::pack::{HistoryRule, TicketMap};
-use crate::source::plan::{Candidates, Compiler, Condition, Context, Place};
+use crate::source::plan::{Candidates, Compiler, Condition, Context, Name, Place};
 use serde_json::Value;
 
 /// One ticket; `credentials` may be empty. Aliases are not applied yet.
@@ -49,6 +49,7 @@ impl Default for TicketSettings {
 #[derive(Debug, Clone)]
 pub struct TicketPlan {
     map: TicketMap,
+    tracker: Name,
     keep: Option<Condition>,
     ticket: Candidates,
     updated: Candidates,
@@ -65,14 +66,15 @@ pub struct TicketPlan {
     resolution: Candidates,
     assignee: Candidates,
     open: Option<Condition>,
-    text: Option<Place>,
+    text: Vec<Place>,
     history: Option<Place>,
 }
 
 impl TicketPlan {
     /// Compiles a pack's ticket map.
-    pub fn compile(map: &TicketMap, compiler: &mut Compiler) -> Result<Self, String> {
+    pub fn compile(pack_id: &str, map: &TicketMap, compiler: &mut Compiler) -> Result<Self, String> {
         Ok(TicketPlan {
+            tracker: compiler.name(&map.tracker, pack_id)?,
             keep: compiler.optional(&map.keep)?,
             ticket: compiler.candidates(&map.ticket)?,
             updated: compiler.candidates(&map.updated)?,
@@ -89,7 +91,7 @@ impl TicketPlan {
             resolution: compiler.candidates(&map.resolution)?,
             assignee: compiler.candidates(&map.assignee)?,
             open: compiler.optional(&map.open)?,
-            text: map.text.as_ref().map(|path| compiler.place(path)).transpose()?,
+            text: map.text.as_slice().iter().map(|path| compiler.place(path)).collect::<Result<_, _>>()?,
             history: map.history.as_ref().map(|rule| compiler.place(&rule.entries)).transpose()?,
             map: map.clone(),
         })
@@ -108,7 +110,7 @@ impl TicketPlan {
             Ok(None) => return Err("missing_reported_at"),
             Err(reason) => return Err(reason),
         };
-        let labels = self.text.as_ref().and_then(|place| context.document(place)).map(|text| LabelledLines::read(&text)).unwrap_or_default();
+        let labels = LabelledLines(self.text.iter().flat_map(|place| context.documents(place)).flat_map(|text| LabelledLines::read(&text).0).collect());
         let clock = |field: &'a Candidates, label: &str| field.instant(context).ok().flatten().or_else(|| labels.instant(label, context));
         // Of several claims the last one counts: a reopened ticket is revoked again.
         let claimed = self.revoked_at.instant(context).ok().flatten().or_else(|| labels.last_instant("revoked at", context));
@@ -119,7 +121,7 @@ impl TicketPlan {
         let is_false_positive = resolution.as_ref().is_some_and(|text| false_positives.iter().any(|wanted| wanted.eq_ignore_ascii_case(text)));
         Ok(TicketRow {
             ticket,
-            tracker: self.map.tracker.clone(),
+            tracker: self.tracker.of(context),
             updated_us: self.updated.instant(context).ok().flatten(),
             identity_seen: self.identity.owned(context).or_else(|| labels.first("identity")),
             credentials: self.credentials(context, &labels),
@@ -138,6 +140,32 @@ impl TicketPlan {
             resolution,
             assignee: self.assignee.owned(context),
         })
+    }
+
+    /// The native field behind each column that has one, or the texts whose labelled lines may.
+    pub fn origins<'a>(&'a self, context: &Context<'a>) -> Vec<(&'static str, String)> {
+        let columns: [(&'static str, &Candidates); 13] = [
+            ("ticket", &self.ticket),
+            ("identity", &self.identity),
+            ("credential", &self.credential),
+            ("severity", &self.severity),
+            ("exposed_at", &self.exposed_at),
+            ("detected_at", &self.detected_at),
+            ("reported_at", &self.reported_at),
+            ("contained_at", &self.contained_at),
+            ("revoked_at", &self.revoked_at),
+            ("closed_at", &self.closed_at),
+            ("status", &self.status),
+            ("resolution", &self.resolution),
+            ("assignee", &self.assignee),
+        ];
+        let labelled = ["identity", "credential", "exposed_at", "detected_at", "contained_at", "revoked_at"];
+        let of_text = || self.map.text.as_slice().join(", ");
+        let origin = |(name, column): (&'static str, &'a Candidates)| {
+            let text = || (labelled.contains(&name) && !self.text.is_empty()).then(of_text);
+            Some((name, column.origin(context).map(str::to_string).or_else(text)?))
+        };
+        columns.into_iter().filter_map(origin).collect()
     }
 
     /// Every credential that a field or a labelled line names, as references; in order, distinct.

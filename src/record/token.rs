@@ -8,6 +8,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// Base64 readers that take padding or leave it.
 const LENIENT: GeneralPurposeConfig =
@@ -45,23 +46,49 @@ impl Digester {
                 mac.finalize().into_bytes().into()
             }
         };
-        format!("token:sha256:{}", hex(&digest))
+        const KIND: &str = "token:sha256:";
+        let mut reference = String::with_capacity(KIND.len() + 2 * digest.len());
+        reference.push_str(KIND);
+        push_hex(&digest, &mut reference);
+        reference
     }
 }
 
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    push_hex(bytes, &mut out);
+    out
+}
+
+fn push_hex(bytes: &[u8], out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [DIGITS[(byte >> 4) as usize] as char, DIGITS[(byte & 15) as usize] as char]).collect()
+    for byte in bytes {
+        out.push(DIGITS[(byte >> 4) as usize] as char);
+        out.push(DIGITS[(byte & 15) as usize] as char);
+    }
 }
 
 /// A SHA-256 in any spelling (hex with or without colons, base64, base64url) as lower-case hex.
 pub fn sha256_hex(text: &str) -> Option<String> {
-    let compact: String = text.chars().filter(|c| *c != ':' && !c.is_whitespace()).collect();
-    if compact.len() == 64 && compact.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Some(compact.to_ascii_lowercase());
+    digest_of(text).map(|digest| hex(&digest))
+}
+
+/// The 32 bytes of a SHA-256 in any spelling.
+pub fn digest_of(text: &str) -> Option<[u8; 32]> {
+    let is_compact = |c: char| c != ':' && !c.is_whitespace();
+    let compact = if text.chars().all(is_compact) { Cow::Borrowed(text) } else { Cow::Owned(text.chars().filter(|c| is_compact(*c)).collect()) };
+    digest_of_hex(compact.as_bytes()).or_else(|| digest_of_base64(&compact))
+}
+
+fn digest_of_hex(text: &[u8]) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = text.try_into().ok()?;
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |at: usize| (pair[at] as char).to_digit(16);
+        *byte = (digit(0)? << 4 | digit(1)?) as u8;
     }
-    digest_of_base64(&compact).map(|digest| hex(&digest))
+    Some(digest)
 }
 
 /// The 32 bytes of a base64 or base64url SHA-256.
@@ -217,17 +244,6 @@ pub fn normalise_reference(reference: &str, digester: &Digester) -> String {
         Some(hex) => format!("cert:sha256:{hex}"),
         None => reference.to_string(),
     }
-}
-
-/// The 32 bytes of a SHA-256 in any spelling.
-pub fn digest_of(text: &str) -> Option<[u8; 32]> {
-    digest_of_hex(&sha256_hex(text)?)
-}
-
-fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
-    let byte = |at: usize| u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok();
-    let bytes: Vec<u8> = (0..32).map(byte).collect::<Option<_>>()?;
-    bytes.try_into().ok()
 }
 
 #[cfg(test)]

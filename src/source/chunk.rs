@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Bytes in a chunk, about; a chunk of one long record is longer.
-pub const CHUNK_BYTES: usize = 1024 * 1024;
+pub const CHUNK_BYTES: usize = 256 * 1024;
 
 /// A record longer than this is rejected. Its structural index takes four times as much, for each thread.
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
@@ -345,6 +345,8 @@ struct Splitter {
     depth: usize,
     /// Depth at which records stand: 0 at the top, 1 in a top-level array, 2 and more in a wrapper's list.
     level: usize,
+    /// The records are the values of an object: a wrapper's path ends in `*`.
+    are_members: bool,
     in_string: bool,
     /// Start of the record being read.
     start: Option<usize>,
@@ -364,6 +366,7 @@ impl Splitter {
             position: 0,
             depth: 0,
             level: 0,
+            are_members: false,
             in_string: false,
             start: None,
             string_start: 0,
@@ -400,7 +403,13 @@ impl Splitter {
                 }
                 b'{' | b'[' => self.push(byte, bytes),
                 b'}' | b']' => self.pop(),
-                b':' => self.after_colon = true,
+                b':' => {
+                    self.after_colon = true;
+                    if self.are_members && self.depth == self.level {
+                        // What came before is the key.
+                        self.start = None;
+                    }
+                }
                 b',' => {
                     self.after_colon = false;
                     if self.depth == self.level {
@@ -408,7 +417,8 @@ impl Splitter {
                     }
                 }
                 b' ' | b'\t' | b'\n' | b'\r' => {
-                    if self.depth == self.level && self.start.is_some() {
+                    let is_key = self.are_members && !self.after_colon;
+                    if self.depth == self.level && self.start.is_some() && !is_key {
                         self.close(self.position);
                     }
                 }
@@ -461,7 +471,9 @@ impl Splitter {
             self.depth = 1;
             return;
         }
-        if byte == b'[' && self.level == 0 && self.after_colon && self.is_wrapper(bytes) {
+        if self.level == 0 && self.after_colon && self.is_wrapper(byte, bytes) {
+            self.are_members = byte == b'{';
+            self.after_colon = false;
             self.depth += 1;
             self.level = self.depth;
             self.start = None;
@@ -475,11 +487,14 @@ impl Splitter {
         }
     }
 
-    /// True where the list that opens here stands at a wrapper's path.
-    fn is_wrapper(&self, bytes: &[u8]) -> bool {
+    /// True where the list, or the object of a path that ends in `*`, that opens here stands at a wrapper's path.
+    fn is_wrapper(&self, byte: u8, bytes: &[u8]) -> bool {
         let is_key = |wanted: &String, key: &Option<(usize, usize)>| key.is_some_and(|(start, end)| wanted.as_bytes() == &bytes[start..end]);
-        let is_here = |wrapper: &Vec<String>| wrapper.len() == self.depth && wrapper.iter().zip(&self.keys).all(|(wanted, key)| is_key(wanted, key));
-        self.wrappers.iter().any(is_here)
+        let is_here = |wrapper: &[String]| wrapper.len() == self.depth && wrapper.iter().zip(&self.keys).all(|(wanted, key)| is_key(wanted, key));
+        self.wrappers.iter().any(|wrapper| match wrapper.split_last() {
+            Some((last, path)) if last == "*" => byte == b'{' && is_here(path),
+            _ => byte == b'[' && is_here(wrapper),
+        })
     }
 
     fn pop(&mut self) {
@@ -488,6 +503,7 @@ impl Splitter {
             self.close(self.position);
             self.depth -= 1;
             self.level = if self.depth == 0 { 0 } else { usize::MAX };
+            self.are_members = false;
             return;
         }
         self.depth = self.depth.saturating_sub(1);

@@ -10,6 +10,7 @@
 use super::detect_document::{cut_json, yaml_keys};
 use super::detect_text::detect_lines;
 use crate::source::chunk::Framing;
+use crate::source::decode::csv;
 use crate::source::library::{Library, Pack};
 use crate::source::pack::DecoderKind;
 use crate::source::prefix::{Peeler, Prefix};
@@ -23,8 +24,8 @@ const HEAD_RECORDS: usize = 20;
 /// Prefixes one inside the other.
 const MAX_PREFIXES: usize = 3;
 /// Where carriers list what they carry: an Elasticsearch search, CloudWatch Logs, CloudTrail's LookupEvents, SQS and Lambda,
-/// Azure Event Hubs, Splunk and other exports.
-const CARRIER_WRAPPERS: [&str; 9] = ["hits.hits", "logEvents", "Events", "events", "Records", "records", "results", "result", "data"];
+/// Azure Event Hubs, Splunk and other exports; `*` stands for the values of an object: a poll of security event tokens.
+const CARRIER_WRAPPERS: [&str; 10] = ["hits.hits", "logEvents", "Events", "events", "Records", "records", "results", "result", "data", "sets.*"];
 
 /// How records are set in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,11 +124,13 @@ fn detect_enveloped_values(choice: Choice<'_>, head: &[u8], depth: usize) -> Opt
     if !matches!(head.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[')) {
         return None;
     }
-    [&[][..], &CARRIER_WRAPPERS[..]].into_iter().find_map(|wrappers| {
-        let wrappers: Vec<String> = wrappers.iter().map(|path| path.to_string()).collect();
+    std::iter::once(None).chain(CARRIER_WRAPPERS.into_iter().map(Some)).find_map(|wrapper| {
+        let wrappers: Vec<String> = wrapper.into_iter().map(str::to_string).collect();
         let texts = value_texts(head, &wrappers);
         let records: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
-        Prefix::envelopes().find_map(|envelope| detect_inside(choice, envelope, &records, Framing::Values { wrappers: wrappers.clone() }, depth))
+        Prefix::envelopes()
+            .chain([Prefix::Jws])
+            .find_map(|envelope| detect_inside(choice, envelope, &records, Framing::Values { wrappers: wrappers.clone() }, depth))
     })
 }
 
@@ -217,13 +220,15 @@ fn detect_json(choice: Choice<'_>, head: &[u8], first: u8) -> Detected {
         return settle(choice, &best, whole_framing);
     }
     let all: BTreeSet<String> = lists.keys().flat_map(|paths| paths.iter().cloned()).chain(CARRIER_WRAPPERS.map(String::from)).collect();
-    let wrappers: Vec<String> = all.into_iter().collect();
-    let listed = value_records(head, &wrappers);
-    let best = best_packs(choice, DecoderKind::Json, |pack| best_of(&listed, pack));
-    if !best.is_empty() {
-        return settle(choice, &best, |_| Framing::Values { wrappers: wrappers.clone() });
+    for wrapper in all {
+        let listed = value_records(head, std::slice::from_ref(&wrapper));
+        let best = best_packs(choice, DecoderKind::Json, |pack| best_of(&listed, pack));
+        if !best.is_empty() {
+            return settle(choice, &best, |_| Framing::Values { wrappers: vec![wrapper.clone()] });
+        }
     }
-    match listed.first().or(whole.first()) {
+    let listed = lists.values().find_map(|records| records.iter().find(|record| !whole.contains(record)));
+    match listed.or(whole.first()) {
         Some(record) => Detected::Unknown(closest(choice.library, record)),
         None => Detected::Unknown("no whole JSON record in its first bytes".into()),
     }
@@ -304,7 +309,7 @@ fn score_one(pack: &Pack, record: &Value) -> Option<i64> {
 }
 
 /// The value at a dotted path, keys nested or flat with dots.
-fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+pub(super) fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     if let Some(found) = value.get(path) {
         return Some(found);
     }
@@ -345,9 +350,7 @@ fn closest(library: &Library, record: &Value) -> String {
 
 /// CSV by its header line, TOML by its tables, YAML by its keys, other text by its lines.
 fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
-    let Some(header) =
-        crate::source::decode::csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next()
-    else {
+    let Some(header) = csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next() else {
         return Detected::Unknown("no text in it".into());
     };
     let columns: Vec<String> = header.fields.iter().map(|field| field.trim().to_lowercase()).collect();
@@ -359,10 +362,34 @@ fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
     let keys = yaml_keys(head);
     let yaml = best_packs(choice, DecoderKind::Document, |pack| score_one(pack, &keys));
     match [csv, toml, yaml].concat().as_slice() {
-        [] => detect_lines(choice, head),
+        [] => match detect_lines(choice, head) {
+            Detected::Unknown(why) => detect_rows(choice, head).unwrap_or(Detected::Unknown(why)),
+            found => found,
+        },
         [pack] => Detected::Pack { pack: *pack, layout: framing_of(&choice.library.packs[*pack]).into() },
         several => tie(choice, several),
     }
+}
+
+/// Columns that a table of a JSON format has at least: fewer are easily something else.
+const LEAST_COLUMNS: usize = 3;
+
+/// Rows whose columns are the keys of a JSON format, as many exports have them.
+fn detect_rows(choice: Choice<'_>, head: &[u8]) -> Option<Detected> {
+    let rows = csv::rows(head);
+    let (header, rows) = rows.split_first().filter(|(header, _)| header.fields.len() >= LEAST_COLUMNS)?;
+    let object = |row: &csv::CsvRow| -> Value {
+        let text = |field: &String| {
+            serde_json::from_str(field).ok().filter(|value: &Value| value.is_object() || value.is_array()).unwrap_or(Value::from(field.as_str()))
+        };
+        header.fields.iter().zip(&row.fields).filter(|(_, field)| !field.is_empty()).map(|(name, field)| (name.trim().to_string(), text(field))).collect()
+    };
+    let records: Vec<Value> = rows.iter().filter(|row| row.fields.len() == header.fields.len()).take(HEAD_RECORDS).map(object).collect();
+    let best = best_packs(choice, DecoderKind::Json, |pack| match pack.file.decoder {
+        DecoderKind::Json => records.iter().filter_map(|record| score_one(pack, record)).max(),
+        _ => None,
+    });
+    (!best.is_empty()).then(|| settle(choice, &best, |_| Framing::Csv))
 }
 
 fn score_columns(pack: &Pack, columns: &[String]) -> Option<i64> {
@@ -375,6 +402,8 @@ fn score_columns(pack: &Pack, columns: &[String]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     fn id_of(text: &str) -> String {
         let library = Library::new(&[]).unwrap();
@@ -433,6 +462,11 @@ mod tests {
         assert_eq!(id_of(&format!(r#"{{"id":"1","time":"t","detail":{{"log_id":"1","data":{auth0}}}}}"#)), "auth0 lines");
         let line = r#"1.2.3.4 - - [04/Jan/2020:07:25:02 +0000] \"GET / HTTP/1.1\" 404 522 \"-\" \"x\""#;
         assert!(id_of(&format!(r#"{{"@timestamp":"t","message":"{line}"}}"#)).ends_with("lines Envelope(\"message\")"));
+        let claims = r#"{"iss":"x","jti":"j","iat":1,"events":{},"sub_id":{}}"#;
+        let set = format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(id_of(&format!("{set}\n{set}\n")), "ssf_set lines Jws");
+        assert_eq!(id_of(&format!("[\"{set}\",\n\"{set}\"]")), "ssf_set values Jws");
+        assert_eq!(id_of(&format!("{{\"moreAvailable\":false,\"sets\":{{\"j\" :\n\"{set}\"}}}}")), "ssf_set values Jws");
         assert!(id_of(r#"{"message":"nothing that is known"}"#).contains("Unknown"));
     }
 
@@ -458,6 +492,7 @@ mod tests {
         );
         assert_eq!(id_of("Identity,Owner\na,b\n"), "inventory_identities lines");
         assert_eq!(id_of("api,owner\n"), "inventory_apis lines");
+        assert_eq!(id_of("\"USER_NAME\",\"IS_SUCCESS\",\"EVENT_TIMESTAMP\"\n\"ANN\",\"YES\",\"2026-05-01\"\n"), "snowflake lines");
         assert_eq!(id_of("identity,scope,api\n"), "inventory_grants lines");
         assert_eq!(id_of("# register\n[[exception]]\nid = \"x\"\n"), "exceptions lines");
         assert_eq!(id_of(" \n"), "Empty");

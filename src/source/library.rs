@@ -6,13 +6,13 @@ use crate::record::revocation_ticket::TicketPlan;
 use crate::source::decode::Decoder;
 use crate::source::document::DocumentPlan;
 use crate::source::join::JoinPlan;
-use crate::source::pack::{DecoderKind, Detect, PackFile, parse_changed_pack, parse_pack};
-use crate::source::plan::Compiler;
+use crate::source::pack::{DecoderKind, Detect, PackError, PackFile, parse_changed_pack, parse_pack};
+use crate::source::plan::{Compiler, regex_of};
 use chrono_tz::Tz;
 use include_dir::{Dir, include_dir};
 use rayon::prelude::*;
 use regex::Regex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/source/packs");
 
@@ -27,6 +27,8 @@ pub struct Pack {
     pub columns: DetectColumns,
     pub matches: BTreeMap<String, Regex>,
     pub join: Option<JoinPlan>,
+    /// Every native field that it looks at, as written.
+    pub looked_at: BTreeSet<String>,
     pub request: Option<RequestPlan>,
     pub identity_event: Option<IdentityEventPlan>,
     pub ticket: Option<TicketPlan>,
@@ -57,23 +59,24 @@ impl DetectColumns {
 }
 
 impl Pack {
-    /// Compiles a pack; the error names it and what is wrong.
-    pub fn compile(text: &str, name: &str) -> Result<Pack, String> {
+    /// Compiles a pack; `name` is its file.
+    pub fn compile(text: &str, name: &str) -> Result<Pack, PackError> {
         Pack::of_file(parse_pack(name, text)?, text, name)
     }
 
     /// The pack with the user's settings in place of its own.
-    fn changed(&self, changes: &toml::Table) -> Result<Pack, String> {
-        Pack::of_file(parse_changed_pack(self.id(), &self.text, changes)?, &self.text, self.id())
+    fn changed(&self, changes: &toml::Table) -> Result<Pack, PackError> {
+        let file = parse_changed_pack(self.id(), &self.text, changes)?;
+        Pack::of_file(file, &self.text, self.id()).map_err(|error| error.changed_by(&format!("sources.{}", self.id())))
     }
 
-    fn of_file(file: PackFile, text: &str, name: &str) -> Result<Pack, String> {
+    fn of_file(file: PackFile, text: &str, name: &str) -> Result<Pack, PackError> {
         let mut compiler = Compiler::default();
         let request = file.request.as_ref().map(|map| RequestPlan::compile(map, &mut compiler)).transpose();
         let identity_event = file.identity_event.as_ref().map(|map| IdentityEventPlan::compile(&file.id, map, &mut compiler)).transpose();
-        let ticket = file.ticket.as_ref().map(|map| TicketPlan::compile(map, &mut compiler)).transpose();
+        let ticket = file.ticket.as_ref().map(|map| TicketPlan::compile(&file.id, map, &mut compiler)).transpose();
         let join = file.join.as_ref().map(|join| JoinPlan::compile(join, &mut compiler)).transpose();
-        let in_pack = |error: String| format!("pack {name}: {error}");
+        let in_pack = |error: String| PackError::new(name, text, error);
         let document = file.inventory.as_ref().filter(|_| file.decoder == DecoderKind::Document);
         let document = document.map(|map| DocumentPlan::compile(map, file.keys.flat)).transpose().map_err(in_pack)?;
         let (request, identity_event, ticket) = (request.map_err(in_pack)?, identity_event.map_err(in_pack)?, ticket.map_err(in_pack)?);
@@ -82,11 +85,24 @@ impl Pack {
             Some(zone) => zone.parse().map_err(|_| in_pack(format!("`{zone}` is no time zone")))?,
             None => Tz::UTC,
         };
-        let matches = file.detect.matches.iter().map(|(path, pattern)| Ok((path.clone(), Regex::new(pattern)?)));
-        let matches = matches.collect::<Result<_, regex::Error>>().map_err(|error| in_pack(error.to_string()))?;
+        let matches = file.detect.matches.iter().map(|(path, pattern)| Ok((path.clone(), regex_of(pattern)?)));
+        let matches = matches.collect::<Result<_, String>>().map_err(in_pack)?;
         let columns = if file.decoder.is_text() { DetectColumns::compile(&file.detect, &mut compiler) } else { DetectColumns::default() };
         let decoder = Decoder::compile(&file, &compiler.paths).map_err(in_pack)?;
-        Ok(Pack { text: text.to_string(), zone, decoder, columns, matches, join, request, identity_event, ticket, document, file })
+        Ok(Pack {
+            text: text.to_string(),
+            zone,
+            decoder,
+            columns,
+            matches,
+            join,
+            looked_at: compiler.looked_at,
+            request,
+            identity_event,
+            ticket,
+            document,
+            file,
+        })
     }
 
     /// The format id that stands in `source`.
@@ -103,12 +119,12 @@ pub struct Library {
 
 impl Library {
     /// Compiles the embedded packs and the given ones (name, text).
-    pub fn new(user_packs: &[(String, String)]) -> Result<Library, String> {
+    pub fn new(user_packs: &[(String, String)]) -> Result<Library, PackError> {
         Library::with_changes(user_packs, &BTreeMap::new())
     }
 
     /// As `new`, with the user's settings for some packs, by id.
-    pub fn with_changes(user_packs: &[(String, String)], changes: &BTreeMap<String, toml::Table>) -> Result<Library, String> {
+    pub fn with_changes(user_packs: &[(String, String)], changes: &BTreeMap<String, toml::Table>) -> Result<Library, PackError> {
         // Side by side: a third of a small run's time is the compilation of patterns.
         let embedded: Vec<Pack> = embedded_files().par_iter().map(|(name, text)| Pack::compile(text, name)).collect::<Result<_, _>>()?;
         let mut packs: BTreeMap<String, Pack> = embedded.into_iter().map(|pack| (pack.file.id.clone(), pack)).collect();
@@ -117,7 +133,7 @@ impl Library {
             packs.insert(pack.file.id.clone(), pack);
         }
         for (id, changes) in changes {
-            let pack = packs.get_mut(id).ok_or_else(|| format!("`sources.{id}`: no pack is called `{id}`"))?;
+            let pack = packs.get_mut(id).ok_or_else(|| no_such_pack(id))?;
             *pack = pack.changed(changes)?;
         }
         Ok(Library { packs: packs.into_values().collect() })
@@ -127,6 +143,11 @@ impl Library {
     pub fn find(&self, id: &str) -> Option<usize> {
         self.packs.iter().position(|pack| pack.id() == id)
     }
+}
+
+fn no_such_pack(id: &str) -> PackError {
+    let error = PackError::new(id, "", format!("no pack is called `{id}`")).changed_by(&format!("sources.{id}"));
+    PackError { hint: "`credlens list packs` lists them".into(), ..error }
 }
 
 /// Path and text of every embedded pack, by path.
@@ -143,7 +164,9 @@ mod tests {
 
     #[test]
     fn settings_that_a_pack_cannot_take_are_refused() {
-        let with = |id: &str, text: &str| Library::with_changes(&[], &[(id.to_string(), toml::from_str(text).unwrap())].into()).map(|_| ());
+        let with = |id: &str, text: &str| {
+            Library::with_changes(&[], &[(id.to_string(), toml::from_str(text).unwrap())].into()).map(|_| ()).map_err(|error| error.to_string())
+        };
         assert!(with("kong", "[text]\nformats=['$a']").unwrap_err().contains("takes no format string"));
         assert!(with("nope", "year=2026").unwrap_err().contains("no pack is called `nope`"));
         assert!(with("nginx", "[text]\nformats=['$a$b']").unwrap_err().contains("between `$a` and `$b`"));

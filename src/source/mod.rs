@@ -33,3 +33,5 @@ pub mod plan;
 pub mod prefix;
 #[forbid(unsafe_code)]
 pub mod read;
+#[forbid(unsafe_code)]
+pub mod trace;

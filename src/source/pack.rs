@@ -21,8 +21,11 @@
 
 use crate::record::time::{DateOrder, TimeForm};
 use crate::source::decode::pattern::{Quoting, Shape};
-use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A pack as written.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,7 +38,7 @@ pub struct PackFile {
     pub docs: String,
     #[serde(default)]
     pub decoder: DecoderKind,
-    /// Keys of a top-level object whose list holds the records.
+    /// Keys of a top-level object whose list holds the records; a path that ends in `*` is an object whose values are records.
     #[serde(default)]
     pub wrappers: Vec<String>,
     /// Keys inside each record whose object is the real record (event bus envelopes).
@@ -164,8 +167,7 @@ pub struct Detect {
 }
 
 /// One way to fill a column; a column has a list of them, first that gives a value wins.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub enum CandidateFile {
     Path(String),
     Detailed(Box<CandidateDetail>),
@@ -208,12 +210,85 @@ pub struct CandidateDetail {
 }
 
 /// One or several candidates.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub enum CandidatesFile {
-    // Lists first: an empty list would pass for a table with nothing in it.
     Many(Vec<CandidateFile>),
     One(CandidateFile),
+}
+
+/// Reads a candidate; written by hand so that a mistake inside a table is told as such, with its line.
+struct CandidateVisitor;
+
+impl<'de> Visitor<'de> for CandidateVisitor {
+    type Value = CandidateFile;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a path, or a table with `path`, `join` or `value`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<CandidateFile, E> {
+        Ok(CandidateFile::Path(path.to_string()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CandidateFile, A::Error> {
+        CandidateDetail::deserialize(MapAccessDeserializer::new(map)).map(|detail| CandidateFile::Detailed(Box::new(detail)))
+    }
+}
+
+impl<'de> Deserialize<'de> for CandidateFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CandidateVisitor)
+    }
+}
+
+struct CandidatesVisitor;
+
+impl<'de> Visitor<'de> for CandidatesVisitor {
+    type Value = CandidatesFile;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a path, a table with `path`, `join` or `value`, or a list of these")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<CandidatesFile, E> {
+        CandidateVisitor.visit_str(path).map(CandidatesFile::One)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CandidatesFile, A::Error> {
+        CandidateVisitor.visit_map(map).map(CandidatesFile::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<CandidatesFile, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(CandidatesFile::Many)
+    }
+}
+
+impl<'de> Deserialize<'de> for CandidatesFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CandidatesVisitor)
+    }
+}
+
+/// A name that stands in every row: a constant (text), or read from the record (a table with `path`).
+#[derive(Debug, Clone)]
+pub enum NameFile {
+    Constant(String),
+    From(Box<CandidateDetail>),
+}
+
+impl Default for NameFile {
+    fn default() -> Self {
+        NameFile::Constant(String::new())
+    }
+}
+
+impl<'de> Deserialize<'de> for NameFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match deserializer.deserialize_any(CandidateVisitor)? {
+            CandidateFile::Path(name) => NameFile::Constant(name),
+            CandidateFile::Detailed(detail) => NameFile::From(detail),
+        })
+    }
 }
 
 impl Default for CandidatesFile {
@@ -251,6 +326,20 @@ pub struct ConditionFile {
     pub any: Vec<ConditionFile>,
     pub all: Vec<ConditionFile>,
     pub not: Option<Box<ConditionFile>>,
+}
+
+impl ConditionFile {
+    /// The paths that it looks at, each once.
+    pub fn paths(&self) -> Vec<String> {
+        let inner = self.any.iter().chain(&self.all).chain(self.not.as_deref()).flat_map(ConditionFile::paths);
+        let mut paths: Vec<String> = Vec::new();
+        for path in self.path.iter().cloned().chain(inner) {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
+    }
 }
 
 /// How a record becomes a row of `requests`.
@@ -343,7 +432,8 @@ pub struct IdentityEventMap {
     /// list gives one row as well, in which nothing is at `@each`.
     pub each: Option<String>,
     pub keep: Option<ConditionFile>,
-    pub provider: Option<String>,
+    /// Whose event it is: the pack's id by default, a text, or `{ path = "…" }` with the pack's id where the record has none.
+    pub provider: Option<NameFile>,
     pub event_time: CandidatesFile,
     pub event_id: CandidatesFile,
     pub event_type: CandidatesFile,
@@ -391,11 +481,35 @@ pub struct ActionRule {
     pub columns: EventColumns,
 }
 
+/// One or several paths.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Paths {
+    Many(Vec<String>),
+    One(String),
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Paths::Many(Vec::new())
+    }
+}
+
+impl Paths {
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Paths::Many(paths) => paths,
+            Paths::One(path) => std::slice::from_ref(path),
+        }
+    }
+}
+
 /// How a record becomes rows of `revocation_tickets`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TicketMap {
-    pub tracker: String,
+    /// Which tracker it is, in the same way.
+    pub tracker: NameFile,
     pub keep: Option<ConditionFile>,
     pub ticket: CandidatesFile,
     pub updated: CandidatesFile,
@@ -415,8 +529,9 @@ pub struct TicketMap {
     pub open: Option<ConditionFile>,
     /// Resolutions that say there was nothing to revoke.
     pub false_positive: Vec<String>,
-    /// Text in which labelled lines (`Revoked at:`) are looked for: plain, or a document tree.
-    pub text: Option<String>,
+    /// Texts in which labelled lines (`Revoked at:`) are looked for, one path or a list (`comments[*].body`): plain, or a
+    /// document tree. The first path's lines come first.
+    pub text: Paths,
     /// The change history, where a status that means "revoked" gives the claim.
     pub history: Option<HistoryRule>,
 }
@@ -478,17 +593,70 @@ pub enum DocumentForm {
     Openapi,
 }
 
-/// Parses and checks a pack's text; the error names the pack.
-pub fn parse_pack(name: &str, text: &str) -> Result<PackFile, String> {
-    check_pack(name, toml::from_str(text).map_err(|error| format!("pack {name}: {error}"))?)
+/// What is wrong with a pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackError {
+    /// The pack's file or id.
+    pub pack: String,
+    /// The table of credlens.toml that changed the pack, if it did: the mistake is there.
+    pub changed_by: Option<String>,
+    /// In the pack's text, from 1.
+    pub line: Option<usize>,
+    pub message: String,
+    pub hint: String,
+}
+
+impl PackError {
+    /// An error whose line is where the text names what the message puts in backquotes.
+    pub fn new(pack: &str, text: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        PackError { pack: pack.to_string(), changed_by: None, line: line_naming(text, &message), message, hint: HINT.to_string() }
+    }
+
+    fn of_toml(pack: &str, text: &str, error: &toml::de::Error) -> Self {
+        let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        PackError { line, ..PackError::new(pack, "", error.message()) }
+    }
+
+    /// As it is told where the mistake is in the user's changes of a pack.
+    pub fn changed_by(self, table: &str) -> Self {
+        PackError { changed_by: Some(table.to_string()), line: None, ..self }
+    }
+}
+
+const HINT: &str = "`credlens explain kong` prints a whole pack; `credlens inspect FILE` shows what a pack makes of a file";
+
+impl fmt::Display for PackError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.changed_by, self.line) {
+            (Some(table), _) => write!(formatter, "pack {} with the settings of `{table}`: {}", self.pack, self.message),
+            (None, Some(line)) => write!(formatter, "pack {} (line {line}): {}", self.pack, self.message),
+            (None, None) => write!(formatter, "pack {}: {}", self.pack, self.message),
+        }
+    }
+}
+
+/// The first line that holds a word which the message puts in backquotes; the longest word first.
+pub fn line_naming(text: &str, message: &str) -> Option<usize> {
+    let mut words: Vec<&str> = message.split('`').skip(1).step_by(2).filter(|word| !word.is_empty()).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.iter().find_map(|word| text.lines().position(|line| line.contains(word))).map(|line| line + 1)
+}
+
+/// Parses and checks a pack's text.
+pub fn parse_pack(name: &str, text: &str) -> Result<PackFile, PackError> {
+    let pack = toml::from_str(text).map_err(|error| PackError::of_toml(name, text, &error))?;
+    check_pack(pack).map_err(|message| PackError::new(name, text, message))
 }
 
 /// The pack with settings of the user in place of its own: keys of `text`, `request`, `identity_event` and `ticket` are
 /// replaced one by one, but format strings are tried before the pack's.
-pub fn parse_changed_pack(name: &str, text: &str, changes: &toml::Table) -> Result<PackFile, String> {
-    let mut table: toml::Table = toml::from_str(text).map_err(|error| format!("pack {name}: {error}"))?;
+pub fn parse_changed_pack(name: &str, text: &str, changes: &toml::Table) -> Result<PackFile, PackError> {
+    let mut table: toml::Table = toml::from_str(text).map_err(|error| PackError::of_toml(name, text, &error))?;
     merge(&mut table, changes);
-    check_pack(name, PackFile::deserialize(table).map_err(|error| format!("pack {name} with the settings of `sources.{name}`: {error}"))?)
+    let changed = |message: String| PackError::new(name, "", message).changed_by(&format!("sources.{name}"));
+    let pack = PackFile::deserialize(table).map_err(|error| changed(error.message().to_string()))?;
+    check_pack(pack).map_err(changed)
 }
 
 fn merge(table: &mut toml::Table, changes: &toml::Table) {
@@ -507,12 +675,32 @@ fn merge(table: &mut toml::Table, changes: &toml::Table) {
     }
 }
 
-fn check_pack(name: &str, pack: PackFile) -> Result<PackFile, String> {
-    if pack.decoder != DecoderKind::Json && pack.identity_event.as_ref().is_some_and(|map| map.each.is_some()) {
-        return Err(format!("pack {name}: `each` needs records of JSON"));
-    }
+/// What a pack cannot do without; the error says what is missing.
+fn check_pack(pack: PackFile) -> Result<PackFile, String> {
+    let detect = &pack.detect;
     if pack.request.is_none() && pack.identity_event.is_none() && pack.ticket.is_none() && pack.inventory.is_none() {
-        return Err(format!("pack {name}: feeds no frame"));
+        return Err("feeds no frame: it needs a table `[request]`, `[identity_event]`, `[ticket]` or `[inventory]`".into());
+    }
+    if !pack.decoder.is_text() && detect.required.is_empty() && detect.any_of.is_empty() && detect.matches.is_empty() {
+        return Err("`detect` fits every file: it needs `required`, `any_of` or `matches`".into());
+    }
+    if pack.decoder != DecoderKind::Json && pack.identity_event.as_ref().is_some_and(|map| map.each.is_some()) {
+        return Err("`each` needs records of JSON".into());
+    }
+    let needs = |table: &str, column: &str, candidates: &CandidatesFile| match candidates.as_slice() {
+        [] => Err(format!("`[{table}]` needs `{column}`: without it every record would be rejected")),
+        _ => Ok(()),
+    };
+    if let Some(map) = &pack.request {
+        needs("request", "event_time", &map.event_time)?;
+    }
+    if let Some(map) = &pack.identity_event {
+        needs("identity_event", "event_time", &map.event_time)?;
+        needs("identity_event", "event_type", &map.event_type)?;
+    }
+    if let Some(map) = &pack.ticket {
+        needs("ticket", "ticket", &map.ticket)?;
+        needs("ticket", "reported_at", &map.reported_at)?;
     }
     Ok(pack)
 }
@@ -520,6 +708,29 @@ fn check_pack(name: &str, pack: PackFile) -> Result<PackFile, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mistakes_are_told_with_their_line() {
+        let pack = "id = 'x'\ntitle = 'X'\nkind = 'gateway'\n[detect]\nrequired = ['a']\n[request]\nevent_time = 'a'\n";
+        assert!(parse_pack("x.toml", pack).is_ok());
+        let wrong = |from: &str, to: &str| {
+            let error = parse_pack("x.toml", &pack.replace(from, to)).unwrap_err();
+            (error.line, error.message)
+        };
+        let told = |from: &str, to: &str, line: usize, message: &str| {
+            let (found, text) = wrong(from, to);
+            assert_eq!(found, Some(line), "{text}");
+            assert!(text.contains(message), "{text}");
+        };
+        told("event_time = 'a'", "event_time = { pth = 'a' }", 7, "unknown field `pth`");
+        told("event_time = 'a'", "event_time = ['a', { path = 'b', form = 'sundial' }]", 7, "unknown variant `sundial`");
+        told("event_time = 'a'", "event_time = 7", 7, "a path, a table with `path`");
+        told("event_time = 'a'", "api = 'a'", 6, "needs `event_time`");
+        told("required = ['a']", "", 4, "fits every file");
+        told("kind = 'gateway'", "kind = 'gatewy'", 3, "unknown variant `gatewy`");
+        told("[request]\n", "[request\n", 6, "");
+        assert!(wrong("[request]\nevent_time = 'a'", "").1.contains("feeds no frame"));
+    }
 
     #[test]
     fn settings_of_the_user_replace_keys_of_a_pack() {
@@ -533,6 +744,6 @@ mod tests {
         let CandidateFile::Detailed(time) = &request.event_time.as_slice()[0] else { panic!("a table") };
         assert_eq!((time.path.as_deref(), time.form), (Some("u"), None));
         let wrong = toml::from_str("[request]\nnonsense='x'").unwrap();
-        assert!(parse_changed_pack("x", pack, &wrong).unwrap_err().contains("unknown field `nonsense`"));
+        assert!(parse_changed_pack("x", pack, &wrong).unwrap_err().message.contains("unknown field `nonsense`"));
     }
 }

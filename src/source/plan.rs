@@ -8,18 +8,20 @@ use crate::record::operation::OperationTable;
 use crate::record::time::{self, DateOrder, Local, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
-use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile};
+use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile, NameFile};
 use chrono_tz::Tz;
 use regex::Regex;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Hands out slots for paths while a pack is compiled.
 #[derive(Default)]
 pub struct Compiler {
     pub paths: Vec<Vec<String>>,
+    /// Every path that the pack looks at, as written.
+    pub looked_at: BTreeSet<String>,
 }
 
 /// Where a value stands.
@@ -62,6 +64,8 @@ pub enum Step {
 #[derive(Debug, Clone)]
 pub struct Candidate {
     place: Place,
+    /// The native field, as the pack names it.
+    origin: String,
     when: Option<Condition>,
     extract: Option<Regex>,
     change: Option<Box<CandidateDetail>>,
@@ -95,6 +99,7 @@ impl Compiler {
 
     /// Compiles a path; an error says what is wrong with it.
     pub fn place(&mut self, path: &str) -> Result<Place, String> {
+        self.looked_at.insert(path.to_string());
         if let Some(name) = path.strip_prefix("@") {
             match name {
                 "jwt.client" => return Ok(Place::Derived(Derived::JwtClient)),
@@ -122,6 +127,7 @@ impl Compiler {
 
     /// The slot of a plain path: a column of a text format.
     pub fn column(&mut self, path: &str) -> usize {
+        self.looked_at.insert(path.to_string());
         self.slot(split_path(path).into_iter().map(str::to_string).collect())
     }
 
@@ -132,28 +138,41 @@ impl Compiler {
 
     fn candidate(&mut self, file: &CandidateFile) -> Result<Candidate, String> {
         let detail = match file {
-            CandidateFile::Path(path) => return Ok(Candidate { place: self.place(path)?, when: None, extract: None, change: None }),
+            CandidateFile::Path(path) => {
+                return Ok(Candidate { place: self.place(path)?, origin: path.clone(), when: None, extract: None, change: None });
+            }
             CandidateFile::Detailed(detail) => detail,
         };
-        let place = if let Some(path) = &detail.path {
-            self.place(path)?
+        let (place, origin) = if let Some(path) = &detail.path {
+            (self.place(path)?, path.clone())
         } else if let Some(value) = &detail.value {
-            Place::Constant(value.clone())
+            // What decided that this value stands is the native field behind it.
+            let decided_by = detail.when.as_ref().map(ConditionFile::paths).unwrap_or_default();
+            let origin = if decided_by.is_empty() { "(constant)".to_string() } else { decided_by.join(", ") };
+            (Place::Constant(value.clone()), origin)
         } else if !detail.join.is_empty() {
             let places = detail.join.iter().map(|path| self.place(path)).collect::<Result<_, _>>()?;
-            Place::Join(places, detail.separator.clone())
+            (Place::Join(places, detail.separator.clone()), detail.join.join(" + "))
         } else {
             return Err("a candidate needs `path`, `join` or `value`".into());
         };
         let when = detail.when.as_ref().map(|condition| self.condition(condition)).transpose()?;
-        let extract = detail.extract.as_ref().map(|pattern| Regex::new(pattern)).transpose().map_err(|error| error.to_string())?;
-        Ok(Candidate { place, when, extract, change: Some(detail.clone()) })
+        let extract = detail.extract.as_deref().map(regex_of).transpose()?;
+        Ok(Candidate { place, origin, when, extract, change: Some(detail.clone()) })
+    }
+
+    /// Compiles a name; `otherwise` stands where the record does not say.
+    pub fn name(&mut self, file: &NameFile, otherwise: &str) -> Result<Name, String> {
+        match file {
+            NameFile::Constant(name) => Ok(Name { from: None, otherwise: name.clone() }),
+            NameFile::From(detail) => Ok(Name { from: Some(self.candidate(&CandidateFile::Detailed(detail.clone()))?), otherwise: otherwise.to_string() }),
+        }
     }
 
     /// Compiles a condition.
     pub fn condition(&mut self, file: &ConditionFile) -> Result<Condition, String> {
         let place = file.path.as_ref().map(|path| self.place(path)).transpose()?;
-        let matches = file.matches.as_ref().map(|pattern| Regex::new(pattern)).transpose().map_err(|error| error.to_string())?;
+        let matches = file.matches.as_deref().map(regex_of).transpose()?;
         let all = file.all.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
         let any = file.any.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
         let not = file.not.as_ref().map(|inner| self.condition(inner)).transpose()?.map(Box::new);
@@ -163,6 +182,27 @@ impl Compiler {
     /// Compiles an optional condition.
     pub fn optional(&mut self, file: &Option<ConditionFile>) -> Result<Option<Condition>, String> {
         file.as_ref().map(|condition| self.condition(condition)).transpose()
+    }
+}
+
+/// Compiles a regular expression; the error names it and says on one line what is wrong with it.
+pub fn regex_of(pattern: &str) -> Result<Regex, String> {
+    let problem = |error: regex::Error| error.to_string().lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_string();
+    Regex::new(pattern).map_err(|error| format!("`{pattern}` is no regular expression: {}", problem(error)))
+}
+
+/// A name that every row of a pack has.
+#[derive(Debug, Clone)]
+pub struct Name {
+    from: Option<Candidate>,
+    /// Where the record does not say.
+    otherwise: String,
+}
+
+impl Name {
+    /// The name as a record has it.
+    pub fn of<'a>(&'a self, context: &Context<'a>) -> String {
+        self.from.as_ref().and_then(|candidate| candidate.text(context)).map_or_else(|| self.otherwise.clone(), Cow::into_owned)
     }
 }
 
@@ -402,6 +442,21 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The documents and texts at a place: those of list elements each.
+    pub fn documents(&self, place: &'a Place) -> Vec<std::rc::Rc<Value>> {
+        match self.root(place) {
+            None => self.document(place).into_iter().collect(),
+            Some((root, steps)) => {
+                let mut found = Vec::new();
+                step_into(root, steps, &mut |value| {
+                    found.extend(value.tree().map(std::rc::Rc::new));
+                    false
+                });
+                found
+            }
+        }
+    }
+
     fn is_logged(&self, place: &'a Place) -> bool {
         match place {
             Place::Slot(slot) => self.fields.kind(*slot) != FieldKind::Missing,
@@ -450,14 +505,35 @@ impl Candidates {
         self.0.iter().filter_map(|candidate| candidate.change.as_ref()).any(|change| change.secret || change.token_digest)
     }
 
+    /// The native field behind the value, as the pack names it.
+    pub fn origin<'a>(&'a self, context: &Context<'a>) -> Option<&'a str> {
+        let gives = |candidate: &&Candidate| {
+            let is_scalar = |place: &Place| !matches!(place, Place::Slot(slot) if matches!(context.fields.kind(*slot), FieldKind::Array | FieldKind::Object));
+            candidate.is_whole(context)
+                && match is_scalar(&candidate.place) {
+                    true => candidate.text(context).is_some() || (candidate.holds(context) && context.texts_at(&candidate.place).is_some()),
+                    false => candidate.holds(context) && !context.is_empty(&candidate.place),
+                }
+        };
+        self.0.iter().find(gives).map(|candidate| candidate.origin.as_str())
+    }
+
     /// The first candidate's value as text.
     pub fn text<'a>(&'a self, context: &Context<'a>) -> Option<Cow<'a, str>> {
         self.0.iter().find_map(|candidate| candidate.text(context))
     }
 
-    /// The first candidate's raw text, without changes: for secrets, which stay inside the record module.
+    /// The first candidate's value as text of its own.
     pub fn owned<'a>(&'a self, context: &Context<'a>) -> Option<String> {
         self.text(context).map(Cow::into_owned)
+    }
+
+    /// False when no candidate's value can hold `name=` with one of the names, as far as that is seen without decoding it.
+    pub fn may_name<'a>(&'a self, names: &[String], context: &Context<'a>) -> bool {
+        self.0.iter().any(|candidate| match (&candidate.place, &candidate.change) {
+            (Place::Slot(slot), None) => may_name(context.fields.raw(*slot).as_bytes(), context.fields.kind(*slot), names),
+            _ => true,
+        })
     }
 
     /// The first candidate's value as JSON text: an object as it stands, or JSON held in a string.
@@ -589,13 +665,33 @@ impl Candidate {
             text = Cow::Owned(token::certificate_reference(&text)?);
         }
         if !change.prefix.is_empty() {
-            text = Cow::Owned(format!("{}{text}", change.prefix));
+            let mut prefixed = String::with_capacity(change.prefix.len() + text.len());
+            prefixed.push_str(&change.prefix);
+            prefixed.push_str(&text);
+            text = Cow::Owned(prefixed);
         }
         if change.alias_only && !context.aliases.contains(&text) {
             return None;
         }
         Some(text)
     }
+}
+
+/// True when undecoded text differs from `start` before any escape: its decoded form cannot start so.
+fn differs_before_escape(raw: &[u8], start: &[u8]) -> bool {
+    raw.iter().zip(start).take_while(|(byte, _)| **byte != b'\\').any(|(byte, wanted)| byte != wanted)
+}
+
+/// False when a value, decoded or not, cannot hold one of the names before a `=`.
+fn may_name(raw: &[u8], kind: FieldKind, names: &[String]) -> bool {
+    if !matches!(kind, FieldKind::Plain | FieldKind::String | FieldKind::Missing | FieldKind::Null | FieldKind::Boolean | FieldKind::Number) {
+        return true;
+    }
+    memchr::memchr2_iter(b'=', b'\\', raw).any(|at| match raw[at] {
+        b'=' => names.iter().any(|name| at >= name.len() && raw[at - name.len()..at].eq_ignore_ascii_case(name.as_bytes())),
+        // Whatever a unicode escape stands for may be part of a name.
+        _ => kind == FieldKind::String && raw.get(at + 1) == Some(&b'u'),
+    })
 }
 
 /// `1.2.3.4:80` -> `1.2.3.4`, `[::1]:80` and `::1:80` -> `::1`; an address without a port stays.
@@ -620,6 +716,11 @@ fn value_after(text: &str, marker: &str) -> Option<String> {
 }
 
 impl Condition {
+    /// The native fields that it looks at.
+    pub fn paths(&self) -> Vec<String> {
+        self.file.paths()
+    }
+
     /// True when every part that was given holds.
     pub fn holds<'a>(&'a self, context: &Context<'a>) -> bool {
         (self.file.status.is_empty() || self.file.status.contains(&context.status))
@@ -639,6 +740,13 @@ impl Condition {
         }
         if file.present.is_none() && file.is.is_empty() && file.starts_with.is_empty() && file.contains.is_empty() && self.matches.is_none() {
             return true;
+        }
+        if !file.starts_with.is_empty()
+            && let Place::Slot(slot) = place
+            && context.fields.kind(*slot) == FieldKind::String
+            && file.starts_with.iter().all(|start| differs_before_escape(context.fields.raw(*slot).as_bytes(), start.as_bytes()))
+        {
+            return false;
         }
         let is_list = match place {
             Place::Slot(slot) => context.fields.kind(*slot) == FieldKind::Array,

@@ -160,7 +160,7 @@ impl Peeler {
                 let start = fields.raw(slot).as_ptr() as usize - line.as_ptr() as usize;
                 Cow::Borrowed(&line[start..start + fields.raw(slot).len()])
             }
-            FieldKind::String => Cow::Owned(fields.text(slot)?.trim().as_bytes().to_vec()),
+            FieldKind::String | FieldKind::Plain => Cow::Owned(fields.text(slot)?.trim().as_bytes().to_vec()),
             _ => return None,
         };
         let time = (ENVELOPES.len()..ENVELOPES.len() + ENVELOPE_TIMES.len()).find_map(|slot| fields.text(slot));
@@ -183,9 +183,10 @@ fn peel_text(prefix: Prefix, line: &[u8]) -> Option<Peeled<'_>> {
 fn peel_jws(line: &[u8]) -> Option<Peeled<'_>> {
     let text = std::str::from_utf8(line).ok()?.trim().trim_matches('"');
     let mut parts = text.strip_prefix("eyJ")?.split('.');
-    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let (_, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_signature = signature.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     let record = URL_SAFE_NO_PAD.decode(claims).ok()?;
-    (parts.next().is_none() && record.first() == Some(&b'{')).then(|| Peeled { record: Cow::Owned(record), time: None })
+    (parts.next().is_none() && is_signature && record.first() == Some(&b'{')).then_some(Peeled { record: Cow::Owned(record), time: None })
 }
 
 /// `<time> stdout|stderr F|P text`.
@@ -326,7 +327,7 @@ mod tests {
         let mut claims = |text: &str| peeler.peel(&[Prefix::Jws], text.as_bytes()).map(|peeled| String::from_utf8(peeled.record.into_owned()).unwrap());
         assert_eq!(claims(&token).as_deref(), Some(r#"{"iss":"x"}"#));
         assert_eq!(claims(&format!("\"{token}\"")).as_deref(), Some(r#"{"iss":"x"}"#));
-        for other in ["eyJhbGciOiJub25lIn0.!.c2ln", "eyJ.e30", "a.b.c", &format!("{token}.x")] {
+        for other in ["eyJhbGciOiJub25lIn0.!.c2ln", "eyJ.e30", "a.b.c", &format!("{token}.x"), &format!("{token}\"]")] {
             assert_eq!(claims(other), None, "{other}");
         }
     }

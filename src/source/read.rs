@@ -196,17 +196,17 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
 }
 
 /// How a file whose format is known is read.
-struct Input {
-    layout: Layout,
+pub(super) struct Input {
+    pub layout: Layout,
     /// Rows of Parquet, read as JSON.
-    is_parquet: bool,
+    pub is_parquet: bool,
 }
 
 /// Digest of a file's first decompressed bytes, and whether they are all of it.
 type HeadDigest = Option<([u8; 32], bool)>;
 
 /// Finds out what a file is, from its first bytes.
-fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Input>, HeadDigest) {
+pub(super) fn detect_file(path: &Path, library: &Library, settings: &ReadSettings) -> (SourceFile, Option<Input>, HeadDigest) {
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut file = SourceFile { path: path.to_path_buf(), pack: None, state: FileState::Read, bytes };
     let head = open::open(path, &Arc::default(), &settings.limits).and_then(|source| read_head(source.reader));
@@ -287,7 +287,7 @@ fn detect_parquet(path: &Path, library: &Library, only: Option<usize>) -> std::i
 }
 
 /// The first bytes of a source, and whether they are all of it. A broken archive gives what could be read.
-fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
+pub(super) fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
     let mut head = Vec::new();
     match reader.take(HEAD_BYTES as u64).read_to_end(&mut head) {
         Err(error) if head.is_empty() => Err(error),
@@ -299,7 +299,7 @@ fn read_head(reader: Box<dyn Read + Send>) -> std::io::Result<(Vec<u8>, bool)> {
 }
 
 /// Rows of a Parquet file that detection looks at.
-const PARQUET_HEAD_ROWS: usize = 20;
+pub(super) const PARQUET_HEAD_ROWS: usize = 20;
 
 struct Shared<'a> {
     library: &'a Library,
@@ -324,13 +324,13 @@ struct ActiveFile {
 }
 
 /// Where chunks of a file come from.
-enum Chunks {
+pub(super) enum Chunks {
     Bytes(Box<ChunkReader>),
     Rows(Box<ParquetRows>),
 }
 
 impl Chunks {
-    fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>, limits: &open::Limits) -> std::io::Result<Self> {
+    pub fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>, limits: &open::Limits) -> std::io::Result<Self> {
         if input.is_parquet {
             let wanted = match &pack.decoder {
                 Decoder::Json(plan) => Some(WantedRoots { names: plan.roots() }),
@@ -343,7 +343,7 @@ impl Chunks {
     }
 
     /// The next chunk, in a used buffer; after an error what had been read before it.
-    fn next(&mut self, spare: &mut Vec<u8>, bytes_read: &AtomicU64) -> (Option<Chunk>, Option<std::io::Error>) {
+    pub fn next(&mut self, spare: &mut Vec<u8>, bytes_read: &AtomicU64) -> (Option<Chunk>, Option<std::io::Error>) {
         match self {
             Chunks::Bytes(reader) => {
                 reader.recycle(std::mem::take(spare));
@@ -463,7 +463,7 @@ impl Shared<'_> {
 }
 
 /// A chunk reader over a source whose byte order mark, if any, is passed over.
-fn start(mut reader: Box<dyn Read + Send>, framing: crate::source::chunk::Framing) -> std::io::Result<ChunkReader> {
+pub(super) fn start(mut reader: Box<dyn Read + Send>, framing: crate::source::chunk::Framing) -> std::io::Result<ChunkReader> {
     let mut head = Vec::new();
     reader.by_ref().take(3).read_to_end(&mut head)?;
     Ok(ChunkReader::new(reader, framing, head))
@@ -476,7 +476,7 @@ struct Part {
     events: Vec<From<IdentityEventRow>>,
     tickets: Vec<From<TicketRow>>,
     rejects: Vec<Reject>,
-    ledger: HashMap<(u32, Option<i64>), Counts>,
+    ledger: HashMap<(u32, Option<i64>), Counts, foldhash::fast::FixedState>,
     spill_error: Option<std::io::Error>,
 }
 
@@ -651,10 +651,15 @@ impl Part {
             && plan.wants(&context)
         {
             let settings = shared.settings.sources.get(pack.id()).copied().unwrap_or_default();
-            let mut row = plan.row(&mut context, settings)?;
-            row.client_address = row.client_address.and_then(|address| shared.settings.addresses.of(address));
-            day = Some(day_of(row.event_us));
-            self.requests.push(&row, place.file, place.record);
+            // Looked at where it was made: a row is some hundred bytes long.
+            match &mut plan.row(&mut context, settings) {
+                Ok(row) => {
+                    row.client_address = row.client_address.take().and_then(|address| shared.settings.addresses.of(address));
+                    day = Some(day_of(row.event_us));
+                    self.requests.push(row, place.file, place.record);
+                }
+                Err(reason) => return Err(reason),
+            }
         }
         if let Some(first) = events.first() {
             day = Some(day_of(first.event_us));

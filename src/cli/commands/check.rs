@@ -3,7 +3,7 @@
 
 use crate::cli::args::{CheckArgs, Global};
 use crate::cli::commands::run::Plan;
-use crate::cli::commands::{print, run};
+use crate::cli::commands::{library_of, print, run};
 use crate::cli::{CommandResult, Gate};
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, Frames, build_frames};
@@ -11,9 +11,12 @@ use crate::frame::small::{Calendar, small_frames};
 use crate::metric::catalog::{Catalog, Role};
 use crate::metric::engine::{is_output, run_catalog};
 use crate::record::token::Digester;
+use crate::source::decode::parquet;
+use crate::source::detect::{Detected, detect};
 use crate::source::discover::{Discovery, discover};
 use crate::source::library::Library;
 use crate::source::open;
+use crate::source::pack::PackKind;
 use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
 use crate::summary::write::RunFolder;
 use crate::units::{Count, Share, counted};
@@ -25,6 +28,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes looked at of each file, decompressed.
 const HEAD_BYTES: u64 = 128 * 1024;
+/// Rows of a Parquet file that are looked at.
+const HEAD_ROWS: usize = 500;
 /// Bytes that a line may go on after that.
 const LINE_BYTES: u64 = 4 * 1024 * 1024;
 /// Decompressed bytes by which the ratio of a compressed file is told, and how many files are measured so.
@@ -109,7 +114,7 @@ fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(
         format!("{place}; {}, period: {period}, output below {}", counted(plan.paths.len() as i64, "path", "paths"), plan.out.display()),
     );
     can_write(&plan.out)?;
-    let library = Library::with_changes(&plan.config.packs, &plan.config.pack_changes).map_err(|error| Failure::new("A003", error))?;
+    let library = library_of(&plan.config)?;
     if let Some(id) = plan.config.sources.keys().find(|id| library.find(id).is_none()) {
         return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).hint("`credlens list packs` shows them"));
     }
@@ -170,6 +175,12 @@ impl Sample {
             let copy = folder.path().join(format!("heads/{index:09}"));
             // A file that cannot be opened is left to the reader, which says why.
             let head = copy_head(file, &copy, &mut measured, &plan.config.limits).ok();
+            // Half of an inventory says nothing, and none is large.
+            if head.is_some_and(|head| head.is_cut && is_inventory(&copy, library, pack)) {
+                copies.push(file.clone());
+                heads.push(Head::default());
+                continue;
+            }
             copies.push(if head.is_some() { copy } else { file.clone() });
             heads.push(head.unwrap_or_default());
         }
@@ -192,14 +203,28 @@ impl Sample {
     }
 }
 
-/// Copies a file's first lines, decompressed.
+/// True if the head of a file is that of an inventory.
+fn is_inventory(copy: &Path, library: &Library, pack: Option<usize>) -> bool {
+    let head = std::fs::read(copy).unwrap_or_default();
+    matches!(detect(library, pack, &head, false), Detected::Pack { pack, .. } if library.packs[pack].file.kind == PackKind::Inventory)
+}
+
+/// Copies a file's first lines, decompressed, or the first rows of a Parquet file.
 fn copy_head(file: &Path, copy: &Path, measured: &mut usize, limits: &open::Limits) -> std::io::Result<Head> {
     let count = Arc::new(AtomicU64::new(0));
     let source = open::open(file, &count, limits)?;
     let is_packed = source.compression != open::Compression::None;
     let mut reader = BufReader::new(source.reader);
     let mut bytes = Vec::new();
-    reader.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes)?;
+    reader.by_ref().take(parquet::MAGIC.len() as u64).read_to_end(&mut bytes)?;
+    if bytes == parquet::MAGIC {
+        if let Some(folder) = copy.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let head = parquet::copy_head(file, copy, HEAD_ROWS)?;
+        return Ok(Head { is_cut: head.is_cut, packed: head.bytes });
+    }
+    reader.by_ref().take(HEAD_BYTES - bytes.len() as u64).read_to_end(&mut bytes)?;
     reader.by_ref().take(LINE_BYTES).read_until(b'\n', &mut bytes)?;
     let is_cut = !reader.fill_buf()?.is_empty();
     if let Some(folder) = copy.parent() {

@@ -2,21 +2,20 @@
 
 use crate::cli::CommandResult;
 use crate::cli::args::Global;
-use crate::cli::commands::print;
+use crate::cli::commands::{library_of, print};
 use crate::cli::config::Config;
 use crate::diagnostic::{CODES, Failure};
 use crate::frame::entity::EntityDefinition;
 use crate::frame::schema::frames;
 use crate::metric::catalog::Catalog;
 use crate::metric::definition::MetricDefinition;
-use crate::source::library::Library;
 use std::fmt::Write;
 
 /// Runs the command.
 pub fn command(id: &str, global: &Global) -> CommandResult {
     let config = Config::load(global.config.as_deref(), &[])?;
     let catalog = Catalog::new(&config.metric_folders).map_err(|error| Failure::new("A003", error))?;
-    let library = Library::with_changes(&config.packs, &config.pack_changes).map_err(|error| Failure::new("A003", error))?;
+    let library = library_of(&config)?;
     let wanted = id.to_uppercase();
     if let Some(definition) = catalog.definitions().get(&wanted) {
         return print(metric_page(definition, &catalog.queries[&wanted].sql).as_bytes());

@@ -1,23 +1,28 @@
-//! `credlens inspect`: how one file is detected and what its first records become.
+//! `credlens inspect`: how one file is detected, why, what its first records become and from which native fields, what nothing
+//! takes, and what was rejected.
 
 use crate::cli::CommandResult;
 use crate::cli::args::{Global, InspectArgs};
-use crate::cli::commands::print;
+use crate::cli::commands::{library_of, print};
 use crate::cli::config::Config;
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, build_frames};
+use crate::frame::schema::frames;
 use crate::frame::table::{Column, Table};
 use crate::record::token::Digester;
-use crate::source::library::Library;
 use crate::source::read::{FileState, Progress, ReadSettings, read_all};
+use crate::source::trace::{Trace, trace};
 use crate::summary::write::RunFolder;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+
+/// Native fields without a column that are listed.
+const UNREAD_SHOWN: usize = 40;
 
 /// Runs the command.
 pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     let config = Config::load(global.config.as_deref(), &[])?;
-    let library = Library::with_changes(&config.packs, &config.pack_changes).map_err(|error| Failure::new("A003", error))?;
+    let library = library_of(&config)?;
     let pack = match &args.pack {
         Some(id) => Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")))?),
         None => None,
@@ -56,7 +61,6 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         (state, Some(pack)) => {
             let pack = &library.packs[pack];
             let _ = writeln!(out, "{}: {} ({})", file.path.display(), pack.id(), pack.file.title);
-            let _ = writeln!(out, "  because its records have {}", pack.file.detect.required.join(", "));
             if let FileState::Failed(error) = state {
                 let _ = writeln!(out, "  broke off: {error}");
             }
@@ -82,30 +86,81 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     }
     let requests =
         crate::metric::engine::read_parquet_folder(&frames.folder.join("requests"), args.records).map_err(|error| Failure::new("A050", error.to_string()))?;
-    for (name, table) in [("requests", &requests), ("identity_events", &frames.events), ("revocation_tickets", &frames.tickets)] {
-        show(name, table, args.records, &mut out);
+    let tables = [("requests", &requests), ("identity_events", &frames.events), ("revocation_tickets", &frames.tickets)];
+    let pack = evidence.files[0].pack.unwrap_or_default();
+    let wanted: BTreeSet<u64> = tables.iter().flat_map(|(_, table)| records_of(table).into_iter().take(args.records)).collect();
+    let traced = match library.packs[pack].file.inventory.is_some() {
+        true => Trace::default(),
+        false => trace(&args.file, pack, &library, &settings, &wanted).map_err(|error| Failure::io("A010", args.file.display().to_string(), error))?,
+    };
+    for why in &traced.why {
+        let _ = writeln!(out, "  why: {}", terminal_safe(why));
     }
+    for (name, table) in tables {
+        show(name, table, args.records, &traced, &mut out);
+    }
+    show_unread(&traced, &mut out);
     print(out.as_bytes())
 }
 
-/// Rows as column: value, one below the other, columns without a value left out.
-fn show(name: &str, table: &Table, most: usize, out: &mut String) {
-    for row in 0..table.rows().min(most) {
-        let _ = writeln!(out, "\n{name} row {}", row + 1);
-        for (column, values) in table.columns.iter().filter(|(column, _)| !column.ends_with("_us") && column != "day" && column != "month") {
-            let text = match values {
-                Column::Text(values) => values[row].clone(),
-                Column::Int(values) => values[row].map(|value| value.to_string()),
-                Column::Small(values) => values[row].map(|value| value.to_string()),
-                Column::Instant(values) => values[row].map(crate::period::format_instant),
-                Column::Flag(values) => values[row].map(|value| value.to_string()),
-                Column::Double(values) => values[row].map(|value| value.to_string()),
-                Column::Date(values) => values[row].map(|value| value.to_string()),
-                Column::List(values) => values[row].as_ref().map(|items| items.join(" ")),
+/// The record that each row came from.
+fn records_of(table: &Table) -> Vec<u64> {
+    table.column("record").map(Column::ints).unwrap_or_default().iter().map(|record| record.unwrap_or(0) as u64).collect()
+}
+
+/// Native fields that no column takes, the most frequent first.
+fn show_unread(trace: &Trace, out: &mut String) {
+    if trace.unread.is_empty() {
+        return;
+    }
+    let mut fields: Vec<(&String, &u64)> = trace.unread.iter().collect();
+    fields.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
+    let _ = writeln!(out, "\nnot understood: native fields with a value that no column takes (of the first {} records)", trace.looked_at);
+    for (name, count) in fields.iter().take(UNREAD_SHOWN) {
+        let _ = writeln!(out, "  {count:>5}  {}", terminal_safe(name));
+    }
+    if fields.len() > UNREAD_SHOWN {
+        let _ = writeln!(out, "  and {} more", fields.len() - UNREAD_SHOWN);
+    }
+}
+
+/// Rows as column: value and the native field behind it, one below the other, columns without a value left out.
+fn show(name: &str, table: &Table, most: usize, trace: &Trace, out: &mut String) {
+    let records = records_of(table);
+    let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
+    for (row, record) in records.iter().copied().enumerate().take(most) {
+        let nth = seen.entry(record).and_modify(|nth| *nth += 1).or_default();
+        let origins = trace.origins.iter().find(|((frame, number), _)| *frame == name && *number == record).map(|(_, rows)| rows);
+        // A ticket has a row for each credential, all from the same fields.
+        let origins = origins.and_then(|rows| rows.get(*nth).or(rows.last()));
+        let _ = writeln!(out, "\n{name} row {} of record {record}", row + 1);
+        for (column, values) in table.columns.iter().filter(|(column, _)| is_shown(name, column)) {
+            let Some(text) = text_of(values, row) else { continue };
+            let native = column.strip_suffix("_seen").unwrap_or(column);
+            let origin = origins.and_then(|origins| origins.iter().find(|(name, _)| *name == native)).map(|(_, origin)| origin.as_str());
+            let _ = match origin {
+                Some(origin) => writeln!(out, "  {column:20} {:44} <- {}", terminal_safe(&text), terminal_safe(origin)),
+                None => writeln!(out, "  {column:20} {}", terminal_safe(&text)),
             };
-            if let Some(text) = text {
-                let _ = writeln!(out, "  {column:20} {}", terminal_safe(&text));
-            }
         }
+    }
+}
+
+/// The canonical columns, without the place that the heading tells.
+fn is_shown(frame: &str, column: &str) -> bool {
+    let is_canonical = frames().get(frame).is_some_and(|columns| columns.iter().any(|other| other.name == column));
+    is_canonical && !matches!(column, "source" | "file" | "record")
+}
+
+fn text_of(values: &Column, row: usize) -> Option<String> {
+    match values {
+        Column::Text(values) => values[row].clone(),
+        Column::Int(values) => values[row].map(|value| value.to_string()),
+        Column::Small(values) => values[row].map(|value| value.to_string()),
+        Column::Instant(values) => values[row].map(crate::period::format_instant),
+        Column::Flag(values) => values[row].map(|value| value.to_string()),
+        Column::Double(values) => values[row].map(|value| value.to_string()),
+        Column::Date(values) => values[row].map(|value| value.to_string()),
+        Column::List(values) => values[row].as_ref().map(|items| items.join(" ")),
     }
 }

@@ -2,12 +2,11 @@
 
 use crate::cli::CommandResult;
 use crate::cli::args::{Global, ListKind};
-use crate::cli::commands::print;
+use crate::cli::commands::{library_of, print};
 use crate::cli::config::Config;
 use crate::diagnostic::Failure;
 use crate::frame::schema::frames;
 use crate::metric::catalog::Catalog;
-use crate::source::library::Library;
 use std::fmt::Write;
 
 /// Runs the command.
@@ -22,7 +21,7 @@ pub fn command(kind: ListKind, global: &Global) -> CommandResult {
             }
         }
         ListKind::Packs => {
-            let library = Library::with_changes(&config.packs, &config.pack_changes).map_err(|error| Failure::new("A003", error))?;
+            let library = library_of(&config)?;
             for pack in &library.packs {
                 let _ = writeln!(out, "{:24} {:10} {}", pack.id(), format!("{:?}", pack.file.kind).to_lowercase(), pack.file.title);
             }

@@ -13,9 +13,13 @@ pub mod run;
 use crate::cli::CommandResult;
 use crate::cli::Gate;
 use crate::cli::args::{Arguments, Command};
+use crate::cli::config::Config;
 use crate::diagnostic::Failure;
+use crate::source::library::Library;
+use crate::source::pack::{PackError, line_naming};
 use clap::CommandFactory;
 use std::io::Write;
+use std::path::Path;
 
 /// Calls the command that was typed.
 pub fn dispatch(arguments: Arguments) -> CommandResult {
@@ -41,6 +45,24 @@ pub fn dispatch(arguments: Arguments) -> CommandResult {
             print(&out)
         }
     }
+}
+
+/// The packs with what the configuration adds and changes; a mistake is told with file, line and hint.
+pub(crate) fn library_of(config: &Config) -> Result<Library, Failure> {
+    let place = |error: &PackError| {
+        let file = config.file.as_deref().map_or_else(|| "credlens.toml".into(), |file| file.display().to_string());
+        let folder = config.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let (file, line) = match &error.changed_by {
+            Some(table) => {
+                let section = config.text.lines().position(|line| line.contains(table.as_str())).map(|line| line + 1);
+                (file, line_naming(&config.text, &error.message).or(section))
+            }
+            None => (folder.join(&error.pack).display().to_string(), error.line),
+        };
+        line.map_or(file.clone(), |line| format!("{file}:{line}"))
+    };
+    Library::with_changes(&config.packs, &config.pack_changes)
+        .map_err(|error| Failure::new("A003", error.to_string()).at(place(&error)).hint(error.hint.clone()))
 }
 
 /// Writes to stdout; a reader that went away is no error.

@@ -1,6 +1,7 @@
 //! `credlens run`: read, build frames, measure, judge, report, write.
 
 use crate::cli::args::{Color, FailOn, Global, RunArgs};
+use crate::cli::commands::library_of;
 use crate::cli::config::{Config, parse_memory, parse_share};
 use crate::cli::{CommandResult, Gate};
 use crate::diagnostic::{Failure, terminal_safe};
@@ -187,7 +188,7 @@ fn show_progress(progress: &Progress, done: &std::sync::atomic::AtomicBool) {
 /// The whole job, as a library call: files in, run folder out.
 pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let mut clock = Clock::new();
-    let library = Library::with_changes(&plan.config.packs, &plan.config.pack_changes).map_err(|error| Failure::new("A003", error))?;
+    let library = library_of(&plan.config)?;
     let mut catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     check_targets(plan, &catalog)?;
     choose_measures(plan, &mut catalog)?;

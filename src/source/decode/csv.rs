@@ -23,7 +23,16 @@ pub fn rows(bytes: &[u8]) -> Vec<CsvRow> {
         Some(rest) => (3, rest),
         None => (0, bytes),
     };
-    let mut reader = csv_core::ReaderBuilder::new().delimiter(separator(bytes)).build();
+    rows_at(bytes, start, separator(bytes))
+}
+
+/// All rows of a text whose separator is known.
+pub fn rows_separated(bytes: &[u8], separator: u8) -> Vec<CsvRow> {
+    rows_at(bytes, 0, separator)
+}
+
+fn rows_at(bytes: &[u8], start: usize, separator: u8) -> Vec<CsvRow> {
+    let mut reader = csv_core::ReaderBuilder::new().delimiter(separator).build();
     let (mut input, mut rows) = (bytes, Vec::new());
     let (mut field, mut fields) = (Vec::new(), Vec::new());
     let (mut offset, mut row_start, mut line, mut is_utf8) = (start as u64, start as u64, 1, true);
@@ -113,6 +122,47 @@ fn closing_quote(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+/// Rows under a header as JSON objects: exports of what a JSON format knows.
+#[derive(Debug, Clone, Default)]
+pub struct JsonRows {
+    header: Vec<u8>,
+    /// Each name as a key: `"name":`.
+    keys: Vec<Vec<u8>>,
+    text: Vec<u8>,
+}
+
+impl JsonRows {
+    /// Takes over a header, if it is another than before.
+    pub fn set_header(&mut self, header: &[u8]) {
+        if self.header != header || self.keys.is_empty() {
+            let names = rows(header).into_iter().next().map(|row| row.fields).unwrap_or_default();
+            self.keys = names.iter().map(|name| [serde_json::to_vec(name.trim()).unwrap_or_default(), b":".to_vec()].concat()).collect();
+            self.header = header.to_vec();
+        }
+    }
+
+    /// A row as an object: text under each name; empty fields are left out, JSON in a field is that JSON.
+    pub fn read(&mut self, row: &[u8]) -> Result<&str, &'static str> {
+        // A row alone has no line break outside quotes, and its separator is the header's.
+        let fields = rows_separated(row, separator(&self.header)).into_iter().next().map(|row| row.fields).unwrap_or_default();
+        if fields.len() != self.keys.len() {
+            return Err("wrong_column_count");
+        }
+        self.text.clear();
+        self.text.push(b'{');
+        for (key, field) in self.keys.iter().zip(&fields).filter(|(_, field)| !field.is_empty()) {
+            if self.text.len() > 1 {
+                self.text.push(b',');
+            }
+            self.text.extend_from_slice(key);
+            let is_json = field.starts_with(['{', '[']) && super::json::validate(field.as_bytes()).is_ok();
+            if is_json { self.text.extend_from_slice(field.as_bytes()) } else { serde_json::to_writer(&mut self.text, field).map_err(|_| "invalid_utf8")? }
+        }
+        self.text.push(b'}');
+        std::str::from_utf8(&self.text).map_err(|_| "invalid_utf8")
+    }
+}
+
 /// The columns that a header row names.
 #[derive(Debug, Clone, Default)]
 pub struct CsvColumns {
@@ -189,6 +239,17 @@ mod tests {
         assert_eq!(read("1;2"), Err("wrong_column_count"));
         assert_eq!(read("1;\"2\"x;3"), Err("text_after_a_quoted_field"));
         assert_eq!(read("1;\"2"), Err("unterminated_quote"));
+    }
+
+    #[test]
+    fn rows_become_objects() {
+        let mut objects = JsonRows::default();
+        objects.set_header(b"A;b.c;\"d \"\"e\"");
+        assert_eq!(objects.read(b"x,y;{\"k\":[1]};\"q \"\"r\"\"\ns\""), Ok(r#"{"A":"x,y","b.c":{"k":[1]},"d \"e":"q \"r\"\ns"}"#));
+        assert_eq!(objects.read(b";{no json;"), Ok(r#"{"b.c":"{no json"}"#));
+        assert_eq!(objects.read(b"1;2"), Err("wrong_column_count"));
+        objects.set_header(b"A,B");
+        assert_eq!(objects.read(b"1,2"), Ok(r#"{"A":"1","B":"2"}"#));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub struct Expression {
 
 impl Expression {
     pub fn compile(text: &str, wanted: &WantedColumns) -> Result<Self, String> {
+        crate::source::plan::regex_of(text)?;
         let regex = Regex::new(text).map_err(|error| error.to_string())?;
         let groups = regex.capture_names().enumerate().filter_map(|(group, name)| Some((group, wanted.target(&name?.replace("__", ".")))));
         let targets = groups.filter(|(_, target)| target.is_wanted()).collect();

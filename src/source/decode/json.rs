@@ -5,7 +5,10 @@
 //! it is valid JSON (RFC 8259). A key given twice counts with its last value, as serde_json has it. Values are not
 //! converted here; `Fields` hands out text on demand and unescapes only where a backslash is inside.
 
-use super::structural::{IndexError, StructuralIndex};
+use super::diagnose::{fault_of_record, fault_of_value};
+use super::grammar::{Brackets, trimmed};
+use super::shape::{Found, Place, Shapes, Signature};
+use super::structural::{Entries, IndexError, StructuralIndex};
 use crate::record::field::{FieldKind, Fields, Span};
 
 /// Why a text is not a JSON record.
@@ -43,8 +46,6 @@ impl From<IndexError> for JsonError {
     }
 }
 
-/// Values nested deeper than this are rejected; no known source comes near it.
-const MAX_DEPTH: usize = 127;
 const NO_NODE: u16 = u16::MAX;
 const NO_SLOT: u16 = u16::MAX;
 
@@ -69,8 +70,9 @@ struct Node {
 
 #[derive(Debug, Clone)]
 struct Edge {
-    /// The key's first eight bytes, so that most comparisons are one integer.
+    /// The key's first and last eight bytes, so that most comparisons are two integers.
     head: u64,
+    tail: u64,
     key: Box<[u8]>,
     slot: u16,
     node: u16,
@@ -118,8 +120,8 @@ impl FieldPlan {
         self.nodes.first().map(|node| node.children.iter().map(root).collect()).unwrap_or_default()
     }
 
-    /// How many spans a walk fills.
-    fn spans(&self) -> usize {
+    /// How many places a walk fills.
+    fn places(&self) -> usize {
         self.slots * (1 + self.envelopes)
     }
 
@@ -134,8 +136,7 @@ impl FieldPlan {
             let at = match self.nodes[node].children.iter().position(|edge| *edge.key == *bytes) {
                 Some(at) => at,
                 None => {
-                    let head = head_of(&bytes);
-                    let edge = Edge { head, key: bytes.into(), slot: NO_SLOT, node: NO_NODE, number: 0 };
+                    let edge = Edge { head: 0, tail: 0, key: bytes.into(), slot: NO_SLOT, node: NO_NODE, number: 0 };
                     self.nodes[node].children.push(edge);
                     self.nodes[node].children.len() - 1
                 }
@@ -167,8 +168,12 @@ impl FieldPlan {
 impl Node {
     fn build_table(&mut self) {
         self.table = vec![0; (self.children.len() * 4).next_power_of_two()];
+        for edge in &mut self.children {
+            let fold = if self.ignore_case { FOLD } else { 0 };
+            (edge.head, edge.tail) = ends_of(&edge.key, 0, edge.key.len(), fold);
+        }
         for (at, edge) in self.children.iter().enumerate() {
-            let mut place = hash_of(edge.head, &edge.key) & (self.table.len() - 1);
+            let mut place = hash_of(edge.head, edge.tail, edge.key.len()) & (self.table.len() - 1);
             while self.table[place] != 0 {
                 place = (place + 1) & (self.table.len() - 1);
             }
@@ -176,36 +181,52 @@ impl Node {
         }
     }
 
-    /// The edge of a key.
+    /// The edge of the key that stands in `start..end`.
     #[inline(always)]
-    fn find(&self, head: u64, key: &[u8]) -> Option<usize> {
-        let mut place = hash_of(head, key) & (self.table.len() - 1);
+    fn find(&self, text: &[u8], start: usize, end: usize) -> Option<&Edge> {
+        let length = end - start;
+        let (head, tail) = ends_of(text, start, length, if self.ignore_case { FOLD } else { 0 });
+        let mut place = hash_of(head, tail, length) & (self.table.len().wrapping_sub(1));
         loop {
             let edge = *self.table.get(place)?;
             if edge == 0 {
                 return None;
             }
-            if self.children[edge as usize - 1].is(head, key) {
-                return Some(edge as usize - 1);
+            let edge = &self.children[edge as usize - 1];
+            if edge.head == head && edge.tail == tail && edge.key.len() == length && self.is_same(&edge.key, &text[start..end]) {
+                return Some(edge);
             }
             place = (place + 1) & (self.table.len() - 1);
         }
     }
-}
 
-impl Edge {
+    /// Compares what the ends of keys do not tell.
     #[inline(always)]
-    fn is(&self, head: u64, key: &[u8]) -> bool {
-        self.head == head && self.key.len() == key.len() && (key.len() <= 8 || *self.key == *key)
+    fn is_same(&self, wanted: &[u8], key: &[u8]) -> bool {
+        if self.ignore_case { wanted.eq_ignore_ascii_case(key) } else { key.len() <= 16 || *wanted == *key }
     }
 }
 
-/// Mixes a key's first eight bytes, its last one and its length.
+/// Folds the case of eight ASCII letters; other bytes are folded too, so that equal words need not be equal texts.
+const FOLD: u64 = 0x2020_2020_2020_2020;
+
+/// The first and last eight bytes of a key; of a shorter one its bytes, twice.
 #[inline(always)]
-fn hash_of(head: u64, key: &[u8]) -> usize {
-    let last = key.last().copied().unwrap_or(0);
-    let mixed = (head ^ (key.len() as u64) << 56 ^ u64::from(last) << 48).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 32) as usize
+pub(super) fn ends_of(text: &[u8], start: usize, length: usize, fold: u64) -> (u64, u64) {
+    let head = word_at(text, start) | fold;
+    if length >= 8 {
+        (head, word_at(text, start + length - 8) | fold)
+    } else {
+        let head = head & ((1u64 << (length * 8)) - 1);
+        (head, head)
+    }
+}
+
+/// Mixes a key's ends and its length.
+#[inline(always)]
+fn hash_of(head: u64, tail: u64, length: usize) -> usize {
+    let mixed = (head ^ tail.rotate_left(29) ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 40) as usize
 }
 
 /// `a.b.c` as one key each, or with neighbours joined by dots where the source may have flat keys.
@@ -238,6 +259,10 @@ fn head_of(key: &[u8]) -> u64 {
 /// Reads records along a plan; keeps its buffers between records.
 pub struct JsonReader {
     index: StructuralIndex,
+    brackets: Brackets,
+    shapes: Shapes,
+    /// By slot, where its value stands.
+    places: Vec<Place>,
     spans: Vec<Span>,
     /// For each edge of the plan, the number of the record in which its key was last met.
     seen: Vec<u64>,
@@ -246,356 +271,222 @@ pub struct JsonReader {
 
 impl JsonReader {
     pub fn new(plan: &FieldPlan) -> Self {
+        JsonReader::with(StructuralIndex::default(), plan)
+    }
+
+    fn with(index: StructuralIndex, plan: &FieldPlan) -> Self {
         let edges = plan.nodes.iter().map(|node| node.children.len()).sum();
-        JsonReader { index: StructuralIndex::default(), spans: vec![Span::MISSING; plan.spans()], seen: vec![0; edges], serial: 0 }
+        JsonReader {
+            index,
+            brackets: Brackets::default(),
+            shapes: Shapes::default(),
+            places: vec![Place::default(); plan.places()],
+            spans: vec![Span::MISSING; plan.slots],
+            seen: vec![0; edges],
+            serial: 0,
+        }
     }
 
     /// Reads one record, which must be one JSON object.
     pub fn read<'a>(&'a mut self, plan: &FieldPlan, record: &'a str) -> Result<Fields<'a>, JsonError> {
-        self.spans.fill(Span::MISSING);
-        self.serial += 1;
-        let positions = self.index.index(record.as_bytes())?;
-        let mut walk = Walk { plan, text: record.as_bytes(), positions, spans: &mut self.spans, seen: &mut self.seen, serial: self.serial };
-        walk.record()?;
-        let (spans, inner) = self.spans.split_at_mut(plan.slots);
-        for envelope in inner.chunks_exact(plan.slots.max(1)) {
-            let held = spans.iter_mut().zip(envelope).filter(|(_, inner)| inner.kind != FieldKind::Missing);
-            held.for_each(|(span, inner)| *span = *inner);
+        let text = record.as_bytes();
+        self.index.index(text)?;
+        let entries = self.index.entries();
+        self.places.fill(Place::default());
+        match self.shapes.find(text, entries, &mut self.places) {
+            Found::Known => {}
+            Found::Resting => self.walk(plan, text, None)?,
+            Found::Unknown(signature) => self.walk(plan, text, Some(signature))?,
         }
-        Ok(Fields::new(record, spans))
+        let (places, inner) = self.places.split_at_mut(plan.slots);
+        for envelope in inner.chunks_exact(plan.slots.max(1)) {
+            let held = places.iter_mut().zip(envelope).filter(|(_, inner)| inner.next != 0);
+            held.for_each(|(place, inner)| *place = *inner);
+        }
+        let entries = self.index.entries();
+        for (span, place) in self.spans.iter_mut().zip(places) {
+            *span = span_of(text, entries, *place);
+        }
+        Ok(Fields::new(record, &self.spans))
+    }
+
+    /// Checks a record and finds its wanted values; remembers its shape if its signature came before.
+    fn walk(&mut self, plan: &FieldPlan, text: &[u8], signature: Option<Signature>) -> Result<(), JsonError> {
+        self.serial += 1;
+        let entries = self.index.entries();
+        if !self.brackets.check(text, entries) || entries.kind(0) != b'{' {
+            return Err(fault_of_record(text).err().unwrap_or(JsonError::Syntax));
+        }
+        let (brackets, serial) = (&self.brackets, self.serial);
+        let mut walk = Walk { plan, text, entries, brackets, places: &mut self.places, seen: &mut self.seen, serial };
+        walk.object(0, 0);
+        if let Some(signature) = signature
+            && self.shapes.wants(signature, entries)
+        {
+            let mut keys = Vec::new();
+            walk.keys(0, 0, &mut keys);
+            self.shapes.keep(signature, text, entries, &keys, &self.places);
+        }
+        Ok(())
     }
 }
 
 /// Checks that `text` is one valid JSON value of any kind, without reading anything from it.
 pub fn validate(text: &[u8]) -> Result<(), JsonError> {
     let mut index = StructuralIndex::default();
-    let positions = index.index(text)?;
-    let plan = FieldPlan::default();
-    let mut walk = Walk { plan: &plan, text, positions, spans: &mut [], seen: &mut [], serial: 0 };
-    let end = walk.skip(0, 0, 0)?;
-    walk.end(end)
+    index.index(text)?;
+    if Brackets::default().check(text, index.entries()) { Ok(()) } else { Err(fault_of_value(text).err().unwrap_or(JsonError::Syntax)) }
 }
 
+/// A walk over the objects that a plan looks into, of a text that was found to be valid.
 struct Walk<'a> {
     plan: &'a FieldPlan,
     text: &'a [u8],
-    positions: &'a [u32],
-    spans: &'a mut [Span],
+    entries: Entries<'a>,
+    brackets: &'a Brackets,
+    places: &'a mut [Place],
     seen: &'a mut [u64],
     serial: u64,
 }
 
 impl Walk<'_> {
-    fn record(&mut self) -> Result<(), JsonError> {
-        if self.byte(0) != b'{' || !self.is_blank(0, self.at(0)) {
-            return Err(if self.positions.is_empty() { JsonError::Syntax } else { self.not_an_object() });
+    /// Reads the members of the object that entry `open` opens. Entries of a member: key, colon, value.
+    fn object(&mut self, open: usize, node: usize) {
+        let plan = self.plan;
+        let mut key = open + 1;
+        if self.entries.kind(key) == b'}' {
+            return;
         }
-        let end = self.object(0, 0)?;
-        self.end(end)
-    }
-
-    fn not_an_object(&self) -> JsonError {
-        match validate(self.text) {
-            Ok(()) => JsonError::NotAnObject,
-            Err(error) => error,
-        }
-    }
-
-    /// Nothing but blanks may follow the value that ended before entry `i`.
-    fn end(&self, i: usize) -> Result<(), JsonError> {
-        if i != self.positions.len() {
-            return Err(JsonError::Syntax);
-        }
-        let from = if i == 0 { 0 } else { self.at(i - 1) + 1 };
-        // A bare scalar has no structural byte: `skip` has checked it to the end of the text.
-        if i == 0 || self.is_blank(from, self.text.len()) { Ok(()) } else { Err(JsonError::Syntax) }
-    }
-
-    #[inline(always)]
-    fn at(&self, i: usize) -> usize {
-        self.positions.get(i).map_or(self.text.len(), |&position| position as usize)
-    }
-
-    /// The structural byte of entry `i`; 0 past the end.
-    #[inline(always)]
-    fn byte(&self, i: usize) -> u8 {
-        self.positions.get(i).map_or(0, |&position| self.text[position as usize])
-    }
-
-    #[inline(always)]
-    fn is_blank(&self, from: usize, to: usize) -> bool {
-        from == to || self.text[from..to].iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-    }
-
-    /// Entry `i` must follow entry `i - 1` with blanks only.
-    #[inline(always)]
-    fn adjacent(&self, i: usize) -> Result<(), JsonError> {
-        if self.is_blank(self.at(i - 1) + 1, self.at(i)) { Ok(()) } else { Err(JsonError::Syntax) }
-    }
-
-    fn syntax_at(&self, i: usize) -> JsonError {
-        if i >= self.positions.len() { JsonError::Truncated } else { JsonError::Syntax }
-    }
-
-    /// Reads the key at entry `i` and its colon; the value's first entry is `i + 3`.
-    #[inline(always)]
-    fn key(&self, i: usize) -> Result<(usize, usize), JsonError> {
-        if self.byte(i) != b'"' || self.byte(i + 2) != b':' {
-            return Err(if i + 2 < self.positions.len() { JsonError::Syntax } else { JsonError::Truncated });
-        }
-        self.adjacent(i)?;
-        self.adjacent(i + 2)?;
-        Ok((self.at(i) + 1, self.at(i + 1)))
-    }
-
-    /// Walks the object whose brace is entry `i`; returns the entry after it.
-    fn object(&mut self, i: usize, node: usize) -> Result<usize, JsonError> {
-        let mut next = i + 1;
-        if self.byte(next) == b'}' {
-            self.adjacent(next)?;
-            return Ok(next + 1);
-        }
-        let mut guess = 0;
         loop {
-            let (start, end) = self.key(next)?;
-            let after = match self.edge(node, start, end, &mut guess) {
-                Some(edge) => self.wanted(next + 3, node, edge)?,
-                None => self.skip(next + 3, self.at(next + 2) + 1, 1)?,
+            let value = key + 2;
+            let next = match self.entries.kind(value) {
+                b'{' | b'[' => self.brackets.partner(value) + 1,
+                _ => value + 1,
             };
-            match self.byte(after) {
-                b',' => next = after + 1,
-                b'}' => return Ok(after + 1),
-                _ => return Err(self.syntax_at(after)),
+            let (start, end) = (self.entries.position(key) + 1, closing_quote(self.text, self.entries.position(key + 1)));
+            if let Some(edge) = self.edge(&plan.nodes[node], start, end) {
+                self.wanted(value, next, edge);
             }
+            if self.entries.kind(next) != b',' {
+                return;
+            }
+            key = next + 1;
         }
     }
 
-    /// The plan's edge for a key, if it is wanted. `guess` is the edge that followed the last one found.
+    /// The keys of the objects that `object` looks at.
+    fn keys(&self, open: usize, node: usize, out: &mut Vec<u32>) {
+        let mut key = open + 1;
+        while self.entries.kind(key) == b'"' {
+            let value = key + 2;
+            let next = if matches!(self.entries.kind(value), b'{' | b'[') { self.brackets.partner(value) + 1 } else { value + 1 };
+            out.push(key as u32);
+            let (start, end) = (self.entries.position(key) + 1, closing_quote(self.text, self.entries.position(key + 1)));
+            if let Some(edge) = self.edge(&self.plan.nodes[node], start, end)
+                && edge.node != NO_NODE
+                && self.entries.kind(value) == b'{'
+            {
+                self.keys(value, edge.node as usize, out);
+            }
+            key = next + 1;
+        }
+    }
+
+    /// The plan's edge for the key in `start..end`, if it is wanted.
     #[inline(always)]
-    fn edge(&self, node: usize, start: usize, end: usize, guess: &mut usize) -> Option<usize> {
-        let key = &self.text[start..end];
-        let node = &self.plan.nodes[node];
-        if node.ignore_case {
-            return node.children.iter().position(|edge| edge.key.eq_ignore_ascii_case(key));
-        }
-        let head = head_at(self.text, start, key.len());
-        if node.children.get(*guess).is_some_and(|edge| edge.is(head, key)) {
-            *guess += 1;
-            return Some(*guess - 1);
-        }
-        if let Some(at) = node.find(head, key) {
-            *guess = at + 1;
-            return Some(at);
-        }
+    fn edge<'p>(&self, node: &'p Node, start: usize, end: usize) -> Option<&'p Edge> {
+        let edge = node.find(self.text, start, end);
         // A key may be spelled with escapes; such spellings are rare enough to be decoded here.
-        if memchr::memchr(b'\\', key).is_some() {
-            let plain = crate::record::field::unescape(key)?;
-            return node.children.iter().position(|edge| *edge.key == *plain.as_bytes());
-        }
-        None
+        if edge.is_none() && self.entries.has_backslash(start, end) { self.escaped_edge(node, &self.text[start..end]) } else { edge }
     }
 
-    /// Reads the value of a wanted edge whose first entry is `i`; returns the entry after it.
-    fn wanted(&mut self, i: usize, node: usize, edge: usize) -> Result<usize, JsonError> {
-        let Edge { slot, node: child, number, .. } = self.plan.nodes[node].children[edge];
+    #[cold]
+    fn escaped_edge<'p>(&self, node: &'p Node, key: &[u8]) -> Option<&'p Edge> {
+        let plain = crate::record::field::unescape(std::str::from_utf8(key).ok()?)?;
+        node.find(plain.as_bytes(), 0, plain.len())
+    }
+
+    /// Reads the value of a wanted edge, from entry `value` up to the one before `next`.
+    #[inline(always)]
+    fn wanted(&mut self, value: usize, next: usize, edge: &Edge) {
+        let &Edge { slot, node: child, number, .. } = edge;
         if self.seen[number as usize] == self.serial {
             self.forget(slot, child);
         }
         self.seen[number as usize] = self.serial;
-        let start = self.at(i - 1) + 1;
-        let after = if child != NO_NODE && self.byte(i) == b'{' {
-            if !self.is_blank(start, self.at(i)) {
-                return Err(JsonError::Syntax);
-            }
-            let after = self.object(i, child as usize)?;
-            self.adjacent(after)?;
-            after
-        } else {
-            self.skip(i, start, 1)?
-        };
         if slot != NO_SLOT {
-            self.spans[slot as usize] = self.span(i, after, start);
+            self.places[slot as usize] = Place { value: value as u32, next: next as u32 };
         }
-        Ok(after)
+        if child != NO_NODE && self.entries.kind(value) == b'{' {
+            self.object(value, child as usize);
+        }
     }
 
     /// A key met twice: what its first value gave no longer counts.
+    #[cold]
     fn forget(&mut self, slot: u16, child: u16) {
         if slot != NO_SLOT {
-            self.spans[slot as usize] = Span::MISSING;
+            self.places[slot as usize] = Place::default();
         }
         if child != NO_NODE {
             for &below in &self.plan.nodes[child as usize].slots {
-                self.spans[below as usize] = Span::MISSING;
+                self.places[below as usize] = Place::default();
             }
         }
-    }
-
-    /// The span and kind of a value that began after `start` and whose first entry was `i`.
-    fn span(&self, i: usize, after: usize, start: usize) -> Span {
-        let (from, to, kind) = match self.byte(i) {
-            b'"' => {
-                let (from, to) = (self.at(i) + 1, self.at(i + 1));
-                (from, to, FieldKind::String)
-            }
-            b'{' => (self.at(i), self.at(after - 1) + 1, FieldKind::Object),
-            b'[' if after > i => (self.at(i), self.at(after - 1) + 1, FieldKind::Array),
-            _ => {
-                let (from, to) = self.trimmed(start, self.at(i));
-                let kind = match self.text[from] {
-                    b'n' => FieldKind::Null,
-                    b't' | b'f' => FieldKind::Boolean,
-                    _ => FieldKind::Number,
-                };
-                (from, to, kind)
-            }
-        };
-        Span { start: from as u32, end: to as u32, kind }
-    }
-
-    fn trimmed(&self, mut from: usize, mut to: usize) -> (usize, usize) {
-        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        while from < to && blank(self.text[from]) {
-            from += 1;
-        }
-        while to > from && blank(self.text[to - 1]) {
-            to -= 1;
-        }
-        (from, to)
-    }
-
-    /// A number or literal between `start` and entry `i`.
-    #[inline(always)]
-    fn scalar(&self, i: usize, start: usize) -> Result<(), JsonError> {
-        let (from, to) = self.trimmed(start, self.at(i));
-        if is_scalar(&self.text[from..to]) { Ok(()) } else { Err(self.syntax_at(i)) }
-    }
-
-    /// Checks the value that begins after `start` and whose first entry is `i`, and everything in it, without reading it.
-    /// Returns the entry after it. Brackets are kept as bits of a word: 1 for an object, 0 for an array.
-    fn skip(&mut self, i: usize, start: usize, depth: usize) -> Result<usize, JsonError> {
-        let mut kinds: u128 = 0;
-        let mut depth = depth;
-        let floor = depth;
-        let (mut i, mut start) = (i, start);
-        loop {
-            // One value whose first entry is i.
-            match self.byte(i) {
-                b'"' => {
-                    if !self.is_blank(start, self.at(i)) {
-                        return Err(JsonError::Syntax);
-                    }
-                    i += 2;
-                    self.after(i)?;
-                }
-                opening @ (b'{' | b'[') => {
-                    if !self.is_blank(start, self.at(i)) {
-                        return Err(JsonError::Syntax);
-                    }
-                    let closing = if opening == b'{' { b'}' } else { b']' };
-                    if self.byte(i + 1) == closing && self.is_blank(self.at(i) + 1, self.at(i + 1)) {
-                        i += 2;
-                        self.after(i)?;
-                    } else {
-                        if depth >= MAX_DEPTH {
-                            return Err(JsonError::TooDeep);
-                        }
-                        depth += 1;
-                        kinds = kinds << 1 | u128::from(opening == b'{');
-                        i += 1;
-                        if opening == b'{' {
-                            self.key(i)?;
-                            i += 3;
-                        }
-                        start = self.at(i - 1) + 1;
-                        continue;
-                    }
-                }
-                _ => self.scalar(i, start)?,
-            }
-            // Close what ends here, then go on to the next value.
-            loop {
-                if depth == floor {
-                    return Ok(i);
-                }
-                let in_object = kinds & 1 == 1;
-                match self.byte(i) {
-                    b',' => {
-                        i += 1;
-                        if in_object {
-                            self.key(i)?;
-                            i += 3;
-                        }
-                        start = self.at(i - 1) + 1;
-                        break;
-                    }
-                    b'}' if in_object => {}
-                    b']' if !in_object => {}
-                    _ => return Err(self.syntax_at(i)),
-                }
-                kinds >>= 1;
-                depth -= 1;
-                i += 1;
-                self.after(i)?;
-            }
-        }
-    }
-
-    /// Only blanks may stand between entry `i - 1`, which closed a value, and entry `i`.
-    #[inline(always)]
-    fn after(&self, i: usize) -> Result<(), JsonError> {
-        if self.is_blank(self.at(i - 1) + 1, self.at(i)) { Ok(()) } else { Err(self.syntax_at(i)) }
     }
 }
 
+/// The quote that closes the string before the entry at `to`.
 #[inline(always)]
-fn head_at(text: &[u8], start: usize, length: usize) -> u64 {
-    let word = match text.get(start..start + 8) {
-        Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("a slice of 8")),
-        None => head_of(&text[start..]),
+fn closing_quote(text: &[u8], to: usize) -> usize {
+    let mut at = to - 1;
+    while text[at] != b'"' {
+        at -= 1;
+    }
+    at
+}
+
+/// The span and kind of the value at a place.
+#[inline(always)]
+fn span_of(text: &[u8], entries: Entries<'_>, Place { value, next }: Place) -> Span {
+    let (value, next) = (value as usize, next as usize);
+    if next == 0 {
+        return Span::MISSING;
+    }
+    let from = entries.position(value);
+    let (from, to, kind) = match entries.kind(value) {
+        b'"' => {
+            let to = closing_quote(text, entries.position(next));
+            let kind = if entries.has_backslash(from + 1, to) { FieldKind::String } else { FieldKind::Plain };
+            (from + 1, to, kind)
+        }
+        b'{' => (from, entries.position(next - 1) + 1, FieldKind::Object),
+        b'[' => (from, entries.position(next - 1) + 1, FieldKind::Array),
+        other => {
+            let to = from + trimmed(&text[from..entries.position(next)]).len();
+            let kind = match other {
+                b'n' => FieldKind::Null,
+                b't' | b'f' => FieldKind::Boolean,
+                _ => FieldKind::Number,
+            };
+            (from, to, kind)
+        }
     };
-    if length >= 8 { word } else { word & ((1u64 << (length * 8)) - 1) }
+    Span { start: from as u32, end: to as u32, kind }
 }
 
-/// True for a number, `true`, `false` or `null` exactly as RFC 8259 spells them.
-pub fn is_scalar(text: &[u8]) -> bool {
-    match text.first() {
-        Some(b't') => text == b"true",
-        Some(b'f') => text == b"false",
-        Some(b'n') => text == b"null",
-        Some(b'-' | b'0'..=b'9') => is_number(text),
-        _ => false,
+/// Up to eight bytes of `text` from `start` on, as an integer.
+#[inline(always)]
+fn word_at(text: &[u8], start: usize) -> u64 {
+    match text.get(start..start + 8) {
+        Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("a slice of 8")),
+        None => head_of(text.get(start..).unwrap_or(&[])),
     }
-}
-
-fn is_number(text: &[u8]) -> bool {
-    let digits = |from: usize| text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let mut at = usize::from(text[0] == b'-');
-    let whole = digits(at);
-    if whole == 0 || (whole > 1 && text[at] == b'0') {
-        return false;
-    }
-    at += whole;
-    if text.get(at) == Some(&b'.') {
-        let fraction = digits(at + 1);
-        if fraction == 0 {
-            return false;
-        }
-        at += 1 + fraction;
-    }
-    if matches!(text.get(at), Some(b'e' | b'E')) {
-        at += 1 + usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
-        let exponent = if at <= text.len() { digits(at) } else { 0 };
-        if exponent == 0 {
-            return false;
-        }
-        at += exponent;
-    }
-    at == text.len()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::structural::Simd;
     use super::*;
 
     fn read(paths: &[&str], text: &str) -> Result<Vec<Option<String>>, JsonError> {
@@ -639,42 +530,146 @@ mod tests {
         assert_eq!(read(&["a"], r#"{"a":"1","a":"2"}"#), Ok(vec![Some("2".into())]));
     }
 
-    #[test]
-    fn acceptance_agrees_with_serde_json_on_mutated_records() {
-        let seed = br#"{"a":{"b":"x\u00e9\ud83d\ude00","c":[1,-0.5e+7,true,null,{}]},"h":{"K":""},"d":[ ] , "e":12}"#;
-        let plan = FieldPlan::new(&[vec!["a".into(), "b".into()], vec!["e".into()]], &KeyRules::default());
-        let mut reader = JsonReader::new(&plan);
+    const SEEDS: [&str; 6] = [
+        r#"{"a":{"b":"x\u00e9\ud83d\ude00","c":[1,-0.5e+7,true,null,{}]},"h":{"K":""},"d":[ ] , "e":12}"#,
+        r#" { "e" : 1.5E-3 , "long-key-of-more-than-sixteen-bytes" : [ [ "b" , { "a" : { } } ] , false ] ,
+            "a" : { "\u0062" : "last" , "b" : "\\\"\/" } , "e" : 7 }  "#,
+        r#"{"a.b":"é€😀","h":{"x-Id":"1","X-ID":"2"},"a":null,"e":[0,10,-1,1.0,0.0e0]}"#,
+        r#"{"e":12345678901234567890123,"a":[{"b":1},{"b":2}],"d":{"a":{"b":"not this"}},"key of more than thirty-two bytes, all told":"y"}"#,
+        r#"["a",{"e":"in a list"},[[[[]]]],"b"]"#,
+        r#""a string""#,
+    ];
+
+    fn fuzz_plan() -> FieldPlan {
+        let path = |keys: &[&str]| keys.iter().map(|key| key.to_string()).collect::<Vec<_>>();
+        let paths = [path(&["a", "b"]), path(&["e"]), path(&["h", "x-id"]), path(&["long-key-of-more-than-sixteen-bytes"]), path(&["a"])];
+        FieldPlan::new(&paths, &KeyRules { ignore_case: vec!["h".into()], flat: false })
+    }
+
+    /// Texts near the seeds: bytes replaced, removed, inserted, runs doubled, cut off, blanks put in.
+    fn mutated(rounds: usize) -> impl Iterator<Item = Vec<u8>> {
         let mut state = 11u64;
-        let mut random = |limit: usize| {
+        let mut random = move |limit: usize| {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state >> 33) as usize % limit
         };
-        let alphabet = b"{}[]:,\"\\ 0e-.tn\n\x02u";
-        for _ in 0..60_000 {
-            let mut text = seed.to_vec();
-            for _ in 0..1 + random(3) {
+        let alphabet = b"{}[]:,\"\\ 0e-.tn\n\x02ub\x1a\xc3\xff";
+        (0..rounds).map(move |_| {
+            let mut text = SEEDS[random(SEEDS.len())].as_bytes().to_vec();
+            for _ in 0..random(4) {
+                if text.is_empty() {
+                    break;
+                }
                 let at = random(text.len());
-                match random(3) {
-                    0 => text[at] = alphabet[random(alphabet.len())],
-                    1 => drop(text.remove(at)),
+                match random(8) {
+                    0 | 1 => text[at] = alphabet[random(alphabet.len())],
+                    2 => drop(text.remove(at)),
+                    3 => text.truncate(at + 1),
+                    4 => {
+                        let run = text[at..(at + 1 + random(24)).min(text.len())].to_vec();
+                        text.splice(at..at, run);
+                    }
+                    5 => drop(text.splice(at..at, vec![b' '; 1 + random(70)])),
                     _ => text.insert(at, alphabet[random(alphabet.len())]),
                 }
             }
+            text
+        })
+    }
+
+    /// What serde_json has at a slot of the fuzz plan; the last of two keys counts there too.
+    fn expected_texts(value: &serde_json::Value) -> [Option<&str>; 2] {
+        [value.get("a").and_then(|a| a.get("b")), value.get("e")].map(|value| value?.as_str().filter(|text| !crate::record::field::is_absent(text)))
+    }
+
+    #[test]
+    fn acceptance_agrees_with_serde_json_on_mutated_records() {
+        let plan = fuzz_plan();
+        let mut readers: Vec<JsonReader> = Simd::available().into_iter().map(|simd| JsonReader::with(StructuralIndex::with(simd), &plan)).collect();
+        for text in mutated(60_000) {
             let Ok(text) = String::from_utf8(text) else { continue };
             let expected = serde_json::from_str::<serde_json::Value>(&text);
             let lone_surrogate = expected.is_err() && text.contains("\\u");
-            match (reader.read(&plan, &text), expected) {
-                (Ok(fields), Ok(value)) => {
-                    let b = value.get("a").and_then(|a| a.get("b")).and_then(|b| b.as_str()).filter(|b| !b.is_empty());
-                    if let Some(b) = b {
-                        assert_eq!(fields.text(0).as_deref(), Some(b), "{text}");
+            for reader in &mut readers {
+                match (reader.read(&plan, &text), &expected) {
+                    (Ok(fields), Ok(value)) => {
+                        for (slot, expected) in expected_texts(value).into_iter().enumerate().filter(|(_, expected)| expected.is_some()) {
+                            assert_eq!(fields.text(slot).as_deref(), expected, "{text}");
+                        }
                     }
+                    (Err(_), Err(_)) => {}
+                    (Err(JsonError::NotAnObject), Ok(value)) => assert!(!value.is_object(), "{text}"),
+                    // A bare scalar has nothing that makes it a record.
+                    (Err(JsonError::Syntax), Ok(value)) => assert!(!value.is_object() && !value.is_array() && !value.is_string(), "{text}"),
+                    (Ok(_), Err(error)) => assert!(lone_surrogate || error.to_string().contains("number out of range"), "accepted {text}: {error}"),
+                    (Err(error), Ok(_)) => panic!("rejected {text}: {error:?}"),
                 }
-                (Err(_), Err(_)) => {}
-                (Err(JsonError::NotAnObject), Ok(value)) => assert!(!value.is_object(), "{text}"),
-                (Ok(_), Err(error)) => assert!(lone_surrogate || error.to_string().contains("number out of range"), "accepted {text}: {error}"),
-                (Err(error), Ok(_)) => panic!("rejected {text}: {error:?}"),
             }
         }
+    }
+
+    #[test]
+    fn the_fast_check_finds_what_the_plain_walk_finds() {
+        let plan = fuzz_plan();
+        for text in mutated(60_000) {
+            let mut index = StructuralIndex::default();
+            let sound = index.index(&text).map_err(JsonError::from);
+            assert_eq!(validate(&text), sound.map(|_| ()).and_then(|()| fault_of_value(&text)), "{}", String::from_utf8_lossy(&text));
+            if let (Ok(text), Ok(_)) = (std::str::from_utf8(&text), index.index(&text)) {
+                let found = JsonReader::new(&plan).read(&plan, text).map(|_| ());
+                assert_eq!(found, fault_of_record(text.as_bytes()), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_known_shape_gives_what_a_walk_gives() {
+        let plan = fuzz_plan();
+        let mut readers: Vec<JsonReader> = Simd::available().into_iter().map(|simd| JsonReader::with(StructuralIndex::with(simd), &plan)).collect();
+        let mut known = 0;
+        for text in mutated(4_000) {
+            let Ok(text) = String::from_utf8(text) else { continue };
+            let (mut fresh, spans) = (JsonReader::new(&plan), |fields: Fields<'_>| {
+                (0..plan.slots).map(|slot| (fields.kind(slot), fields.raw(slot).to_string())).collect::<Vec<_>>()
+            });
+            let expected = fresh.read(&plan, &text).map(spans);
+            for reader in &mut readers {
+                // The second reading keeps the shape, the third finds it.
+                for _ in 0..3 {
+                    assert_eq!(reader.read(&plan, &text).map(spans), expected, "{text}");
+                }
+                reader.index.index(text.as_bytes()).ok();
+                known += usize::from(expected.is_ok() && reader.shapes.find(text.as_bytes(), reader.index.entries(), &mut reader.places) == Found::Known);
+                // Its digits and texts may change, its numbers must stay numbers.
+                let changed = text.replace('1', "0").replace("x", "yy");
+                assert_eq!(reader.read(&plan, &changed).map(spans), JsonReader::new(&plan).read(&plan, &changed).map(spans), "{changed}");
+            }
+        }
+        assert!(known > 500, "{known}");
+    }
+
+    #[test]
+    fn records_of_one_outline_are_told_apart_by_their_keys() {
+        let plan = fuzz_plan();
+        let mut reader = JsonReader::new(&plan);
+        for round in 0..50 {
+            for keys in [["a", "e"], ["e", "a"], ["q", "e"], ["e", "q"], ["q", "r"]] {
+                let text = format!(r#"{{"first":{round},"{}":"one","{}":"two"}}"#, keys[0], keys[1]);
+                let fields = reader.read(&plan, &text).unwrap();
+                let expected = keys.iter().position(|key| *key == "e").map(|at| ["one", "two"][at]);
+                assert_eq!(fields.text(1).as_deref(), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let plan = fuzz_plan();
+        let nested = |depth: usize, inner: &str| format!("{{\"q\":{}{inner}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let read = |text: &str| JsonReader::new(&plan).read(&plan, text).map(|_| ());
+        assert_eq!((read(&nested(126, "1")), read(&nested(127, "1"))), (Ok(()), Err(JsonError::TooDeep)));
+        assert_eq!((read(&nested(126, "[]")), read(&nested(127, "[]"))), (Ok(()), Err(JsonError::TooDeep)));
+        assert_eq!(read(&"[".repeat(100_000)), Err(JsonError::TooDeep));
+        assert_eq!(read(&"{\"a\":".repeat(100_000)), Err(JsonError::TooDeep));
     }
 }

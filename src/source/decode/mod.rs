@@ -7,7 +7,10 @@ pub mod csv;
 #[forbid(unsafe_code)]
 pub mod delimited;
 #[forbid(unsafe_code)]
+mod diagnose;
+#[forbid(unsafe_code)]
 pub mod expression;
+mod grammar;
 #[forbid(unsafe_code)]
 pub mod json;
 #[forbid(unsafe_code)]
@@ -16,6 +19,7 @@ pub mod logfmt;
 pub mod parquet;
 #[forbid(unsafe_code)]
 pub mod pattern;
+mod shape;
 pub mod structural;
 #[forbid(unsafe_code)]
 pub mod text;
@@ -24,6 +28,7 @@ pub mod yaml;
 
 use crate::record::field::Fields;
 use crate::source::pack::{DecoderKind, PackFile};
+use csv::JsonRows;
 use json::{FieldPlan, JsonReader, KeyRules};
 use text::{TextPlan, TextReader};
 
@@ -56,7 +61,9 @@ impl Decoder {
 
 /// A decoder with its buffers: one for each worker and pack.
 pub enum RecordReader {
-    Json(JsonReader),
+    Json(Box<JsonReader>),
+    /// A JSON format as rows of CSV.
+    Rows(Box<JsonReader>, JsonRows),
     Text(TextReader),
     Whole,
 }
@@ -64,7 +71,7 @@ pub enum RecordReader {
 impl RecordReader {
     pub fn new(decoder: &Decoder) -> Self {
         match decoder {
-            Decoder::Json(plan) => RecordReader::Json(JsonReader::new(plan)),
+            Decoder::Json(plan) => RecordReader::Json(Box::new(JsonReader::new(plan))),
             Decoder::Text(plan) => RecordReader::Text(TextReader::new(plan)),
             Decoder::Whole => RecordReader::Whole,
         }
@@ -72,8 +79,17 @@ impl RecordReader {
 
     /// Takes over the header line that is in force where a chunk begins.
     pub fn start_chunk(&mut self, decoder: &Decoder, header: Option<&[u8]>) {
-        if let (RecordReader::Text(reader), Decoder::Text(plan)) = (self, decoder) {
-            reader.start_chunk(plan, header);
+        match (&mut *self, decoder, header) {
+            (RecordReader::Text(reader), Decoder::Text(plan), header) => reader.start_chunk(plan, header),
+            // One worker reads files of both kinds, so that each chunk says which it is.
+            (RecordReader::Rows(_, rows), Decoder::Json(_), Some(header)) => rows.set_header(header),
+            (RecordReader::Json(_), Decoder::Json(plan), Some(header)) => {
+                let mut rows = JsonRows::default();
+                rows.set_header(header);
+                *self = RecordReader::Rows(Box::new(JsonReader::new(plan)), rows);
+            }
+            (RecordReader::Rows(..), Decoder::Json(plan), None) => *self = RecordReader::Json(Box::new(JsonReader::new(plan))),
+            _ => {}
         }
     }
 
@@ -82,6 +98,10 @@ impl RecordReader {
     pub fn read<'a>(&'a mut self, decoder: &Decoder, record: &'a str) -> Result<Option<Fields<'a>>, &'static str> {
         match (self, decoder) {
             (RecordReader::Json(reader), Decoder::Json(plan)) => reader.read(plan, record).map(Some).map_err(|error| error.reason()),
+            (RecordReader::Rows(reader, rows), Decoder::Json(plan)) => {
+                let object = rows.read(record.as_bytes())?;
+                reader.read(plan, object).map(Some).map_err(|error| error.reason())
+            }
             (RecordReader::Text(reader), Decoder::Text(plan)) => reader.read(plan, record),
             _ => Ok(None),
         }

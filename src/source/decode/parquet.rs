@@ -11,8 +11,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, MapArray, R
 use arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit};
 use arrow::datatypes::{TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -37,6 +37,8 @@ pub struct ParquetRows {
     /// The rows decoded last, and how many of them have been handed out.
     batch: Option<(RecordBatch, usize)>,
     next_record: u64,
+    /// Of the whole file.
+    rows: u64,
     /// Bytes of the file for each of its rows, for the progress bar.
     pub bytes_per_row: f64,
 }
@@ -57,14 +59,18 @@ impl ParquetRows {
         let roots = schema.fields().iter().enumerate().filter(|(_, field)| is_read(field.name())).map(|(root, _)| root);
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let reader = guarded(|| builder.with_projection(mask).with_batch_size(batch_rows as usize).build().map_err(damaged))?;
-        Ok(ParquetRows { reader, wanted, batch: None, next_record: 1, bytes_per_row: bytes as f64 / rows.max(1) as f64 })
+        Ok(ParquetRows { reader, wanted, batch: None, next_record: 1, rows, bytes_per_row: bytes as f64 / rows.max(1) as f64 })
+    }
+
+    fn next_batch(&mut self) -> io::Result<Option<RecordBatch>> {
+        guarded(|| self.reader.next().transpose().map_err(|error| io::Error::other(cut_short(&error.to_string()))))
     }
 
     /// The next rows, about as many bytes as any chunk; `None` at the end.
     pub fn next_chunk(&mut self, spare: Vec<u8>) -> io::Result<Option<Chunk>> {
         let (batch, mut row) = match self.batch.take() {
             Some(open) => open,
-            None => match guarded(|| self.reader.next().transpose().map_err(|error| io::Error::other(cut_short(&error.to_string()))))? {
+            None => match self.next_batch()? {
                 Some(batch) => (batch, 0),
                 None => return Ok(None),
             },
@@ -102,6 +108,38 @@ pub fn head_lines(path: &Path, rows: usize) -> io::Result<Vec<u8>> {
         }
     }
     Ok(lines)
+}
+
+/// How much of a file its first rows are.
+pub struct CopiedRows {
+    /// There are more rows.
+    pub is_cut: bool,
+    /// Bytes of the file that the rows come from, about.
+    pub bytes: u64,
+}
+
+/// Writes the first rows of a file to another.
+pub fn copy_head(path: &Path, copy: &Path, rows: usize) -> io::Result<CopiedRows> {
+    let mut reader = ParquetRows::open(path, None)?;
+    let mut writer: Option<ArrowWriter<File>> = None;
+    let mut copied = 0;
+    while copied < rows
+        && let Some(batch) = reader.next_batch()?
+    {
+        let batch = batch.slice(0, batch.num_rows().min(rows - copied));
+        copied += batch.num_rows();
+        let open = match writer.as_mut() {
+            Some(open) => open,
+            None => writer.insert(ArrowWriter::try_new(File::create(copy)?, batch.schema(), None).map_err(damaged)?),
+        };
+        open.write(&batch).map_err(damaged)?;
+    }
+    match writer {
+        Some(writer) => drop(writer.close().map_err(damaged)?),
+        None => drop(std::fs::copy(path, copy)?),
+    }
+    let bytes = (copied as f64 * reader.bytes_per_row) as u64;
+    Ok(CopiedRows { is_cut: (copied as u64) < reader.rows, bytes })
 }
 
 /// The length of a file that has both ends of a Parquet file.

@@ -1,12 +1,13 @@
-//! Structural index of one JSON text: where its braces, brackets, colons, commas and string quotes are.
+//! Structural index of one JSON text: where its braces, brackets, colons, commas, strings and other scalars begin.
 //!
 //! One pass over the bytes in blocks of 64, with SIMD where the machine has it (chosen at run time). The index also
 //! finds what a walk over it could not see: an unterminated string, a raw control character inside a string, a wrong
-//! escape. It knows nothing of what the values mean. The scheme is that of simdjson (Langdale and Lemire, "Parsing
-//! gigabytes of JSON per second", 2019): quote parity by carry-less multiplication, escapes by odd-run arithmetic.
+//! escape. It knows nothing of what the values mean, and of their order only what `grammar` asks it. The scheme is that of
+//! simdjson (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019): quote parity by carry-less
+//! multiplication, escapes by odd-run arithmetic, the starts of scalars as pseudo-structural entries.
 
 #![allow(unsafe_code)]
-// The only unsafe code of the crate: SIMD intrinsics behind run-time detection, each use with its reason.
+// SIMD intrinsics behind run-time detection, each use with its reason.
 
 /// What makes a text unusable as JSON, as far as the index sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +17,63 @@ pub enum IndexError {
     BadEscape,
 }
 
-/// Positions of structural bytes; reused from record to record so that indexing allocates nothing in the long run.
-#[derive(Default)]
+/// Entries that may be read past the last one: kinds are 0 there.
+pub const PADDING: usize = 128;
+
+/// The instruction sets that the index and the grammar are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Simd {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Simd {
+    /// The best that this machine has.
+    pub fn detect() -> Simd {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            if has!("pclmulqdq") && has!("bmi1") && has!("bmi2") && has!("popcnt") && has!("avx2") {
+                return if has!("avx512f") && has!("avx512bw") && has!("avx512vbmi2") { Simd::Avx512 } else { Simd::Avx2 };
+            }
+        }
+        Simd::Portable
+    }
+
+    /// All that this machine has.
+    #[cfg(test)]
+    pub fn available() -> Vec<Simd> {
+        match Simd::detect() {
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx512 => vec![Simd::Avx512, Simd::Avx2, Simd::Portable],
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx2 => vec![Simd::Avx2, Simd::Portable],
+            Simd::Portable => vec![Simd::Portable],
+        }
+    }
+}
+
+/// The entries of one text; reused from record to record so that indexing allocates nothing in the long run.
 pub struct StructuralIndex {
+    simd: Simd,
+    count: usize,
+    /// At least one a byte of text plus `PADDING`; only the first `count` (and one that is the text's length) count.
     positions: Vec<u32>,
+    /// The byte at each position.
+    kinds: Vec<u8>,
+    /// For each block of 64 bytes, where its backslashes are.
+    backslashes: Vec<u64>,
     /// Positions of the `u` of unicode escapes, whose digits are checked afterwards.
     unicode: Vec<u32>,
+}
+
+impl Default for StructuralIndex {
+    fn default() -> Self {
+        StructuralIndex::with(Simd::detect())
+    }
 }
 
 /// State carried from one 64-byte block to the next.
@@ -30,6 +82,8 @@ struct Carry {
     in_string: u64,
     escape: u64,
     control: u64,
+    /// 1 if the last byte of the block before belonged to a scalar.
+    scalar: u64,
     /// Bits of wrong escapes, and of backslashes outside strings.
     bad_escape: u64,
 }
@@ -39,18 +93,30 @@ struct Block {
     quote: u64,
     backslash: u64,
     operator: u64,
+    blank: u64,
     control: u64,
 }
 
 const ODD_BITS: u64 = 0xAAAA_AAAA_AAAA_AAAA;
 
 impl StructuralIndex {
-    /// Indexes `text` and returns the positions of its structural bytes in order; both quotes of a string count.
+    /// An index that uses the given instruction set, which the machine must have.
+    pub(super) fn with(simd: Simd) -> Self {
+        StructuralIndex { simd, count: 0, positions: Vec::new(), kinds: Vec::new(), backslashes: Vec::new(), unicode: Vec::new() }
+    }
+
+    /// Indexes `text` and returns the positions of its entries in order: operators, and where strings and other scalars begin.
     pub fn index(&mut self, text: &[u8]) -> Result<&[u32], IndexError> {
-        self.positions.clear();
-        self.positions.reserve(text.len() + 64);
+        let entries = text.len() + PADDING;
+        if self.positions.len() < entries {
+            self.positions.resize(entries.next_power_of_two(), 0);
+            self.kinds.resize(entries.next_power_of_two(), 0);
+            self.backslashes.resize(entries.next_power_of_two() / 64, 0);
+        }
         self.unicode.clear();
-        let carry = index_with_best(text, &mut self.positions, &mut self.unicode);
+        let carry = self.scan(text);
+        self.positions[self.count] = text.len() as u32;
+        self.kinds[self.count..self.count + PADDING].fill(0);
         if carry.bad_escape != 0 || !self.unicode.iter().all(|at| has_four_digits(text, *at as usize)) {
             return Err(if carry.in_string != 0 { IndexError::UnterminatedString } else { IndexError::BadEscape });
         }
@@ -60,45 +126,133 @@ impl StructuralIndex {
         if carry.control != 0 {
             return Err(IndexError::ControlCharacter);
         }
-        Ok(&self.positions)
+        Ok(&self.positions[..self.count])
+    }
+
+    fn scan(&mut self, text: &[u8]) -> Carry {
+        let mut out = Out { count: 0, positions: &mut self.positions, kinds: &mut self.kinds, backslashes: &mut self.backslashes, unicode: &mut self.unicode };
+        let carry = match self.simd {
+            // SAFETY: `Simd::detect` found the features that the function is compiled for.
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx512 => unsafe { x86::index_avx512(text, &mut out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Simd::Avx2 => unsafe { x86::index_avx2(text, &mut out) },
+            Simd::Portable => index_portable(text, &mut out),
+        };
+        self.count = out.count;
+        carry
+    }
+
+    /// The entries that the last text gave.
+    #[inline(always)]
+    pub fn entries(&self) -> Entries<'_> {
+        Entries { simd: self.simd, count: self.count, positions: &self.positions, kinds: &self.kinds, backslashes: &self.backslashes }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-fn index_with_best(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
-    if std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512vbmi2")
-        && std::arch::is_x86_feature_detected!("pclmulqdq")
-        && std::arch::is_x86_feature_detected!("bmi2")
-    {
-        // SAFETY: the features that the function is compiled for were just detected.
-        return unsafe { x86::index_avx512(text, out, unicode) };
-    }
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("pclmulqdq") {
-        // SAFETY: as above.
-        return unsafe { x86::index_avx2(text, out, unicode) };
-    }
-    index_portable(text, out, unicode)
+/// Entries of a text, to be read without bounds checks.
+#[derive(Clone, Copy)]
+pub struct Entries<'a> {
+    simd: Simd,
+    count: usize,
+    positions: &'a [u32],
+    kinds: &'a [u8],
+    backslashes: &'a [u64],
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn index_with_best(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
-    index_portable(text, out, unicode)
+impl Entries<'_> {
+    /// How many there are.
+    #[inline(always)]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    #[inline(always)]
+    pub fn simd(&self) -> Simd {
+        self.simd
+    }
+
+    /// Where entry `i` stands; for the entry after the last one, the text's length.
+    #[inline(always)]
+    pub fn position(&self, i: usize) -> usize {
+        self.positions[i] as usize
+    }
+
+    /// The byte of entry `i`; 0 past the end, up to `PADDING` entries.
+    #[inline(always)]
+    pub fn kind(&self, i: usize) -> u8 {
+        self.kinds[i]
+    }
+
+    /// The kinds of 64 entries from `first` on, which must be at most `count`.
+    #[inline(always)]
+    pub fn kinds64(&self, first: usize) -> &[u8; 64] {
+        self.kinds[first..first + 64].try_into().expect("a slice of 64")
+    }
+
+    /// Which of 64 entries from `first` on are strings.
+    #[inline(always)]
+    pub fn strings(&self, first: usize) -> u64 {
+        let kinds = self.kinds64(first);
+        let mut bits = 0;
+        for part in 0..4 {
+            let sixteen: &[u8; 16] = kinds[part * 16..part * 16 + 16].try_into().expect("a slice of 16");
+            bits |= u64::from(bytes_equal(sixteen, b'"')) << (part * 16);
+        }
+        bits
+    }
+
+    /// The kinds of `count` entries from `first` on, at most up to the padding.
+    #[inline(always)]
+    pub fn kinds_from(&self, first: usize, count: usize) -> &[u8] {
+        &self.kinds[first..first + count]
+    }
+
+    /// True when the text has a backslash in `from..to`.
+    #[inline(always)]
+    pub fn has_backslash(&self, from: usize, to: usize) -> bool {
+        if from >= to {
+            return false;
+        }
+        let (block, shift) = (from / 64, from % 64);
+        if to - from <= 64 {
+            // A window over two blocks; the one after the last block is never looked at.
+            let bits = self.backslashes[block] >> shift | self.backslashes[block + 1] << 1 << (63 - shift);
+            return bits & (!0 >> (64 - (to - from))) != 0;
+        }
+        let last = (to - 1) / 64;
+        self.backslashes[block] >> shift != 0
+            || self.backslashes[last] & (!0 >> (63 - (to - 1) % 64)) != 0
+            || self.backslashes[block + 1..last].iter().any(|block| *block != 0)
+    }
+}
+
+/// Where a scan puts what it finds.
+struct Out<'a> {
+    count: usize,
+    positions: &'a mut [u32],
+    kinds: &'a mut [u8],
+    backslashes: &'a mut [u64],
+    unicode: &'a mut Vec<u32>,
 }
 
 /// Byte-wise block masks: the fallback, and the reference that the SIMD versions are tested against.
-fn index_portable(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
+fn index_portable(text: &[u8], out: &mut Out<'_>) -> Carry {
     let mut carry = Carry::default();
     for (number, bytes) in text.chunks(64).enumerate() {
-        let mut block = Block { quote: 0, backslash: 0, operator: 0, control: 0 };
+        let mut block = Block { quote: 0, backslash: 0, operator: 0, blank: if bytes.len() < 64 { !0 << bytes.len() } else { 0 }, control: 0 };
         for (i, &byte) in bytes.iter().enumerate() {
             let bit = 1u64 << i;
             match byte {
                 b'"' => block.quote |= bit,
                 b'\\' => block.backslash |= bit,
                 b'{' | b'}' | b'[' | b']' | b':' | b',' => block.operator |= bit,
-                0..=0x1f => block.control |= bit,
+                b' ' | b'\t' | b'\n' | b'\r' => block.blank |= bit,
                 _ => {}
+            }
+            if byte < b' ' {
+                block.control |= bit;
             }
         }
         let escape_kinds = |escaped: u64| {
@@ -112,8 +266,15 @@ fn index_portable(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Ca
             }
             kinds
         };
-        let structural = carry.advance(&block, number * 64, unicode, prefix_xor, escape_kinds);
-        push_positions(structural, number * 64, out);
+        out.backslashes[number] = block.backslash;
+        let mut entries = carry.advance(&block, number * 64, out.unicode, prefix_xor, escape_kinds);
+        while entries != 0 {
+            let at = entries.trailing_zeros() as usize;
+            out.positions[out.count] = (number * 64 + at) as u32;
+            out.kinds[out.count] = bytes[at];
+            out.count += 1;
+            entries &= entries - 1;
+        }
     }
     carry
 }
@@ -136,19 +297,13 @@ fn prefix_xor(mut bits: u64) -> u64 {
     bits
 }
 
-fn push_positions(mut bits: u64, base: usize, out: &mut Vec<u32>) {
-    while bits != 0 {
-        out.push((base + bits.trailing_zeros() as usize) as u32);
-        bits &= bits - 1;
-    }
-}
-
 impl Carry {
-    /// Structural bits of a block: operators outside strings, and unescaped quotes.
+    /// Entry bits of a block: operators outside strings, opening quotes, first bytes of other scalars.
     #[inline(always)]
     fn advance(&mut self, block: &Block, base: usize, unicode: &mut Vec<u32>, prefix: impl Fn(u64) -> u64, kinds: impl Fn(u64) -> EscapeKinds) -> u64 {
         let escaped = self.escaped(block.backslash);
         let quote = block.quote & !escaped;
+        // From the opening quote up to the byte before the closing one.
         let in_string = prefix(quote) ^ self.in_string;
         self.in_string = ((in_string as i64) >> 63) as u64;
         self.control |= block.control & in_string;
@@ -159,7 +314,10 @@ impl Carry {
                 push_positions(kinds.unicode, base, unicode);
             }
         }
-        (block.operator & !in_string) | quote
+        let scalar = !(in_string | quote | block.operator | block.blank);
+        let scalar_start = scalar & !(scalar << 1 | self.scalar);
+        self.scalar = scalar >> 63;
+        (block.operator & !in_string) | (quote & in_string) | scalar_start
     }
 
     /// Bits of the bytes that stand after an odd run of backslashes.
@@ -177,10 +335,96 @@ impl Carry {
     }
 }
 
+#[cold]
+fn push_positions(mut bits: u64, base: usize, out: &mut Vec<u32>) {
+    while bits != 0 {
+        out.push((base + bits.trailing_zeros() as usize) as u32);
+        bits &= bits - 1;
+    }
+}
+
+/// Bit masks of 64 entries by kind: bit i tells of entry i.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KindMasks {
+    pub open_object: u64,
+    pub close_object: u64,
+    pub open_list: u64,
+    pub close_list: u64,
+    pub colon: u64,
+    pub comma: u64,
+    pub string: u64,
+}
+
+impl KindMasks {
+    /// Byte-wise: the fallback and the reference.
+    pub fn portable(kinds: &[u8; 64]) -> KindMasks {
+        let mut masks = KindMasks::default();
+        for (i, kind) in kinds.iter().enumerate() {
+            let mask = match kind {
+                b'{' => &mut masks.open_object,
+                b'}' => &mut masks.close_object,
+                b'[' => &mut masks.open_list,
+                b']' => &mut masks.close_list,
+                b':' => &mut masks.colon,
+                b',' => &mut masks.comma,
+                b'"' => &mut masks.string,
+                _ => continue,
+            };
+            *mask |= 1 << i;
+        }
+        masks
+    }
+
+    #[inline(always)]
+    fn by(equal: impl Fn(u8) -> u64) -> KindMasks {
+        KindMasks {
+            open_object: equal(b'{'),
+            close_object: equal(b'}'),
+            open_list: equal(b'['),
+            close_list: equal(b']'),
+            colon: equal(b':'),
+            comma: equal(b','),
+            string: equal(b'"'),
+        }
+    }
+}
+
+/// Which of 16 bytes equal one: bit i tells of byte i.
+#[inline(always)]
+fn bytes_equal(bytes: &[u8; 16], byte: u8) -> u16 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is part of x86_64, and the load stays inside the 16 bytes.
+    unsafe {
+        use std::arch::x86_64::*;
+        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(bytes.as_ptr().cast()), _mm_set1_epi8(byte as i8))) as u16
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    bytes.iter().enumerate().fold(0, |bits, (i, other)| bits | u16::from(*other == byte) << i)
+}
+
+/// Which of 16 bytes are digits: bit i tells of byte i.
+#[inline(always)]
+pub fn digits_of(bytes: &[u8; 16]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is part of x86_64, and the load stays inside the 16 bytes.
+    unsafe {
+        use std::arch::x86_64::*;
+        let shifted = _mm_sub_epi8(_mm_loadu_si128(bytes.as_ptr().cast()), _mm_set1_epi8(b'0' as i8));
+        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(shifted, _mm_set1_epi8(9)), shifted)) as u32
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    bytes.iter().enumerate().fold(0, |bits, (i, byte)| bits | u32::from(byte.is_ascii_digit()) << i)
+}
+
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::{Block, Carry, EscapeKinds};
+pub(super) mod x86 {
+    use super::{Block, Carry, EscapeKinds, KindMasks, Out, PADDING};
     use std::arch::x86_64::*;
+
+    /// Operators and blanks by the low half of a byte, as simdjson has them: an operator with bit 0x20 set equals its
+    /// entry in the first table, a blank its entry in the second.
+    const OPERATORS: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b':', b'{', b',', b'}', 0, 0];
+    const BLANKS: [u8; 16] = [b' ', 100, 100, 100, 17, 100, 113, 2, 100, b'\t', b'\n', 112, 100, b'\r', 100, 100];
 
     /// Copies the last, short block into a padded buffer, so that loads never leave the text.
     fn padded(tail: &[u8]) -> [u8; 64] {
@@ -197,33 +441,15 @@ mod x86 {
         _mm_cvtsi128_si64(product) as u64
     }
 
-    /// Appends the set bits' positions. The vector was reserved for one entry a byte of text plus a block.
-    #[target_feature(enable = "bmi1")]
-    #[inline]
-    fn push(mut bits: u64, base: u32, out: &mut Vec<u32>) {
-        let count = bits.count_ones() as usize;
-        let length = out.len();
-        debug_assert!(length + count + 8 <= out.capacity());
-        let mut written = 0;
-        let spare = out.spare_capacity_mut();
-        while written < count {
-            for lane in 0..4 {
-                spare[written + lane].write(base.wrapping_add(bits.trailing_zeros()));
-                bits &= bits.wrapping_sub(1);
-            }
-            written += 4;
-        }
-        // SAFETY: the first `count` spare entries were written above.
-        unsafe { out.set_len(length + count) };
-    }
-
     #[target_feature(enable = "avx2,pclmulqdq,bmi1,popcnt")]
-    pub(super) fn index_avx2(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
+    pub(super) fn index_avx2(text: &[u8], out: &mut Out<'_>) -> Carry {
         let mut carry = Carry::default();
         let whole = text.len() / 64 * 64;
         let mut one = |bytes: &[u8; 64], base: usize| {
-            let structural = carry.advance(&block_avx2(bytes), base, unicode, |bits| prefix_xor_clmul(bits), |escaped| kinds_avx2(bytes, escaped));
-            push(structural, base as u32, out);
+            let block = block_avx2(bytes);
+            out.backslashes[base / 64] = block.backslash;
+            let entries = carry.advance(&block, base, out.unicode, |bits| prefix_xor_clmul(bits), |escaped| kinds_avx2(bytes, escaped));
+            push(entries, bytes, base as u32, out);
         };
         for base in (0..whole).step_by(64) {
             one(text[base..base + 64].try_into().expect("a slice of 64"), base);
@@ -234,15 +460,45 @@ mod x86 {
         carry
     }
 
+    /// Appends the set bits' positions and bytes, four at a time.
+    #[target_feature(enable = "bmi1,popcnt")]
+    #[inline]
+    fn push(mut bits: u64, bytes: &[u8; 64], base: u32, out: &mut Out<'_>) {
+        let end = out.count + bits.count_ones() as usize;
+        let mut at = out.count;
+        while at < end {
+            let positions: &mut [u32; 4] = (&mut out.positions[at..at + 4]).try_into().expect("a slice of 4");
+            let kinds: &mut [u8; 4] = (&mut out.kinds[at..at + 4]).try_into().expect("a slice of 4");
+            for lane in 0..4 {
+                let byte = bits.trailing_zeros();
+                positions[lane] = base.wrapping_add(byte);
+                kinds[lane] = bytes[byte as usize % 64];
+                bits &= bits.wrapping_sub(1);
+            }
+            at += 4;
+        }
+        out.count = end;
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn halves(bytes: &[u8; 64]) -> (__m256i, __m256i) {
+        // SAFETY: both loads stay inside the 64 bytes.
+        unsafe { (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes.as_ptr().add(32).cast())) }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn equal_avx2((low, high): (__m256i, __m256i), byte: u8) -> u64 {
+        let wanted = _mm256_set1_epi8(byte as i8);
+        mask(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted))
+    }
+
     #[target_feature(enable = "avx2")]
     #[inline]
     fn kinds_avx2(bytes: &[u8; 64], escaped: u64) -> EscapeKinds {
-        // SAFETY: both loads stay inside the 64 bytes.
-        let (low, high) = unsafe { (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes.as_ptr().add(32).cast())) };
-        let equal = |byte: u8| {
-            let wanted = _mm256_set1_epi8(byte as i8);
-            mask(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted))
-        };
+        let halves = halves(bytes);
+        let equal = |byte: u8| equal_avx2(halves, byte);
         let plain = equal(b'/') | equal(b'"') | equal(b'\\') | equal(b'b') | equal(b'f') | equal(b'n') | equal(b'r') | equal(b't');
         EscapeKinds { plain: plain & escaped, unicode: equal(b'u') & escaped }
     }
@@ -250,22 +506,23 @@ mod x86 {
     #[target_feature(enable = "avx2")]
     #[inline]
     fn block_avx2(bytes: &[u8; 64]) -> Block {
-        // SAFETY: both loads stay inside the 64 bytes.
-        let (low, high) = unsafe { (_mm256_loadu_si256(bytes.as_ptr().cast()), _mm256_loadu_si256(bytes.as_ptr().add(32).cast())) };
-        let equal = |byte: u8| {
-            let wanted = _mm256_set1_epi8(byte as i8);
-            mask(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted))
-        };
-        let space = _mm256_set1_epi8(0x20);
-        let (low20, high20) = (_mm256_or_si256(low, space), _mm256_or_si256(high, space));
-        // '[' and '{' (and ']' and '}') differ in bit 0x20 only.
-        let folded = |byte: u8| {
-            let wanted = _mm256_set1_epi8(byte as i8);
-            mask(_mm256_cmpeq_epi8(low20, wanted), _mm256_cmpeq_epi8(high20, wanted))
-        };
+        let (low, high) = halves(bytes);
+        // SAFETY: the loads stay inside the tables.
+        let (operators, blanks) = unsafe { (_mm_loadu_si128(OPERATORS.as_ptr().cast()), _mm_loadu_si128(BLANKS.as_ptr().cast())) };
+        let (operators, blanks) = (_mm256_broadcastsi128_si256(operators), _mm256_broadcastsi128_si256(blanks));
+        let case = _mm256_set1_epi8(0x20);
+        let operator = |half| _mm256_cmpeq_epi8(_mm256_shuffle_epi8(operators, half), _mm256_or_si256(half, case));
+        let blank = |half| _mm256_cmpeq_epi8(_mm256_shuffle_epi8(blanks, half), half);
         let limit = _mm256_set1_epi8(0x1f);
         let control = mask(_mm256_cmpeq_epi8(_mm256_min_epu8(low, limit), low), _mm256_cmpeq_epi8(_mm256_min_epu8(high, limit), high));
-        Block { quote: equal(b'"'), backslash: equal(b'\\'), operator: folded(b'{') | folded(b'}') | equal(b':') | equal(b','), control }
+        Block {
+            quote: equal_avx2((low, high), b'"'),
+            backslash: equal_avx2((low, high), b'\\'),
+            // A control character with bit 0x20 set can look like an operator.
+            operator: mask(operator(low), operator(high)) & !control,
+            blank: mask(blank(low), blank(high)),
+            control,
+        }
     }
 
     #[target_feature(enable = "avx2")]
@@ -274,39 +531,46 @@ mod x86 {
         (_mm256_movemask_epi8(low) as u32 as u64) | ((_mm256_movemask_epi8(high) as u32 as u64) << 32)
     }
 
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub(in super::super) fn masks_avx2(kinds: &[u8; 64]) -> KindMasks {
+        let halves = halves(kinds);
+        KindMasks::by(|byte| equal_avx2(halves, byte))
+    }
+
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,bmi1,bmi2,popcnt")]
-    pub(super) fn index_avx512(text: &[u8], out: &mut Vec<u32>, unicode: &mut Vec<u32>) -> Carry {
+    pub(super) fn index_avx512(text: &[u8], out: &mut Out<'_>) -> Carry {
         let mut carry = Carry::default();
         for base in (0..text.len()).step_by(64) {
             let rest = text.len() - base;
             let live: u64 = if rest >= 64 { !0 } else { (1u64 << rest) - 1 };
             // SAFETY: the mask keeps the load inside the text.
-            let bytes = unsafe { _mm512_maskz_loadu_epi8(live, text.as_ptr().add(base).cast()) };
-            let mut block = block_avx512(bytes);
-            block.control &= live;
-            let structural = carry.advance(&block, base, unicode, |bits| prefix_xor_clmul(bits), |escaped| kinds_avx512(bytes, escaped));
-            push_avx512(structural, base as u32, out);
+            let bytes = unsafe { _mm512_mask_loadu_epi8(_mm512_set1_epi8(b' ' as i8), live, text.as_ptr().add(base).cast()) };
+            let block = block_avx512(bytes);
+            out.backslashes[base / 64] = block.backslash;
+            let entries = carry.advance(&block, base, out.unicode, |bits| prefix_xor_clmul(bits), |escaped| kinds_avx512(bytes, escaped));
+            push_avx512(entries, bytes, base as u32, out);
         }
         carry
     }
 
-    /// Compresses the byte numbers of the set bits, widens them and stores 16 positions at a time.
+    /// Compresses the set bits' bytes and byte numbers; the numbers are widened and stored 16 positions at a time.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
     #[inline]
-    fn push_avx512(bits: u64, base: u32, out: &mut Vec<u32>) {
+    fn push_avx512(bits: u64, bytes: __m512i, base: u32, out: &mut Out<'_>) {
         let count = bits.count_ones() as usize;
-        let length = out.len();
-        debug_assert!(length + 64 <= out.capacity());
         let iota = _mm512_set_epi8(
             63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27,
             26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
         );
         let packed = _mm512_maskz_compress_epi8(bits, iota);
         let start = _mm512_set1_epi32(base as i32);
-        // SAFETY: the vector has room for one entry a byte of text plus 64, so 64 entries after `length` fit: a block
-        // gives at most one entry a byte, and the text's length in bytes plus 64 was reserved.
+        let room = out.positions.len().min(out.kinds.len());
+        assert!(out.count + PADDING <= room);
+        // SAFETY: 64 entries after `count` fit, as was just checked.
         unsafe {
-            let target = out.as_mut_ptr().add(length);
+            _mm512_storeu_si512(out.kinds.as_mut_ptr().add(out.count).cast(), _mm512_maskz_compress_epi8(bits, bytes));
+            let target = out.positions.as_mut_ptr().add(out.count);
             let store = |lane: __m128i, at: usize| {
                 let wide = _mm512_add_epi32(_mm512_cvtepu8_epi32(lane), start);
                 _mm512_storeu_si512(target.add(at).cast(), wide);
@@ -319,8 +583,8 @@ mod x86 {
                     store(_mm512_extracti32x4_epi32(packed, 3), 48);
                 }
             }
-            out.set_len(length + count);
         }
+        out.count += count;
     }
 
     #[target_feature(enable = "avx512f,avx512bw")]
@@ -334,15 +598,28 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
     fn block_avx512(bytes: __m512i) -> Block {
+        // SAFETY: the loads stay inside the tables.
+        let (operators, blanks) = unsafe { (_mm_loadu_si128(OPERATORS.as_ptr().cast()), _mm_loadu_si128(BLANKS.as_ptr().cast())) };
+        let (operators, blanks) = (_mm512_broadcast_i32x4(operators), _mm512_broadcast_i32x4(blanks));
         let equal = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
-        let folded_bytes = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
-        let folded = |byte: u8| _mm512_cmpeq_epi8_mask(folded_bytes, _mm512_set1_epi8(byte as i8));
+        let control = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20));
+        let cased = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
         Block {
             quote: equal(b'"'),
             backslash: equal(b'\\'),
-            operator: folded(b'{') | folded(b'}') | equal(b':') | equal(b','),
-            control: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20)),
+            // A control character with bit 0x20 set can look like an operator.
+            operator: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(operators, bytes), cased) & !control,
+            blank: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(blanks, bytes), bytes),
+            control,
         }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw")]
+    #[inline]
+    pub(in super::super) fn masks_avx512(kinds: &[u8; 64]) -> KindMasks {
+        // SAFETY: the load stays inside the 64 bytes.
+        let kinds = unsafe { _mm512_loadu_si512(kinds.as_ptr().cast()) };
+        KindMasks::by(|byte| _mm512_cmpeq_epi8_mask(kinds, _mm512_set1_epi8(byte as i8)))
     }
 }
 
@@ -350,17 +627,20 @@ mod x86 {
 mod tests {
     use super::*;
 
-    type Found = (Vec<u32>, Vec<u32>, bool, bool, bool);
+    type Found = (Vec<u32>, Vec<u8>, Vec<u64>, Vec<u32>, bool, bool, bool);
 
-    fn found(text: &[u8], index: impl Fn(&[u8], &mut Vec<u32>, &mut Vec<u32>) -> Carry) -> Found {
-        let (mut out, mut unicode) = (Vec::with_capacity(text.len() + 64), Vec::new());
-        let carry = index(text, &mut out, &mut unicode);
-        (out, unicode, carry.in_string != 0, carry.control != 0, carry.bad_escape != 0)
+    fn found(text: &[u8], simd: Simd) -> Found {
+        let mut index = StructuralIndex::with(simd);
+        let _ = index.index(text);
+        let carry = index.scan(text);
+        let blocks = text.len().div_ceil(64);
+        let (positions, kinds) = (index.positions[..index.count].to_vec(), index.kinds[..index.count].to_vec());
+        (positions, kinds, index.backslashes[..blocks].to_vec(), index.unicode, carry.in_string != 0, carry.control != 0, carry.bad_escape != 0)
     }
 
     #[test]
     fn simd_and_portable_indexes_agree_on_noise() {
-        let alphabet = b"\"\\{}[]:,ab \n\t\x01\xc3\xa9/u0";
+        let alphabet = b"\"\\{}[]:,ab \n\t\r\x01\x0c\x1a\xc3\xa9/u0-";
         let mut state = 7u64;
         for length in 0..700 {
             let text: Vec<u8> = (0..length)
@@ -369,12 +649,9 @@ mod tests {
                     alphabet[(state >> 33) as usize % alphabet.len()]
                 })
                 .collect();
-            let expected = found(&text, index_portable);
-            assert_eq!(found(&text, index_with_best), expected, "{text:?}");
-            #[cfg(target_arch = "x86_64")]
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("pclmulqdq") {
-                // SAFETY: the features were just detected.
-                assert_eq!(found(&text, |text, out, unicode| unsafe { x86::index_avx2(text, out, unicode) }), expected, "{text:?}");
+            let expected = found(&text, Simd::Portable);
+            for simd in Simd::available() {
+                assert_eq!(found(&text, simd), expected, "{simd:?} {text:?}");
             }
         }
     }
@@ -399,22 +676,48 @@ mod tests {
                     _ => drop(text.splice(at..at, tokens[below(tokens.len())].iter().copied())),
                 }
             }
-            let expected = found(&text, index_portable);
-            assert_eq!(found(&text, index_with_best), expected, "{text:?}");
-            #[cfg(target_arch = "x86_64")]
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("pclmulqdq") {
-                // SAFETY: the features were just detected.
-                assert_eq!(found(&text, |text, out, unicode| unsafe { x86::index_avx2(text, out, unicode) }), expected, "{text:?}");
+            let expected = found(&text, Simd::Portable);
+            for simd in Simd::available() {
+                assert_eq!(found(&text, simd), expected, "{simd:?} {text:?}");
             }
         }
     }
 
     #[test]
-    fn quotes_and_operators_are_found_and_strings_hide_theirs() {
+    fn masks_agree_on_all_kinds() {
+        let kinds: [u8; 64] = std::array::from_fn(|i| b"{}[]:,\"0nt-x\0\x0c{{,"[i % 17]);
+        let expected = KindMasks::portable(&kinds);
+        for simd in Simd::available() {
+            let found = match simd {
+                // SAFETY: the machine has what `available` names.
+                #[cfg(target_arch = "x86_64")]
+                Simd::Avx512 => unsafe { x86::masks_avx512(&kinds) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                Simd::Avx2 => unsafe { x86::masks_avx2(&kinds) },
+                Simd::Portable => KindMasks::portable(&kinds),
+            };
+            assert_eq!(found, expected, "{simd:?}");
+        }
+    }
+
+    #[test]
+    fn digits_are_told_from_all_other_bytes() {
+        for byte in 0..=255u8 {
+            let mut bytes = [b'7'; 16];
+            bytes[5] = byte;
+            assert_eq!(digits_of(&bytes), if byte.is_ascii_digit() { 0xffff } else { 0xffdf });
+        }
+    }
+
+    #[test]
+    fn strings_hide_their_operators_and_scalars_are_entries() {
         let mut index = StructuralIndex::default();
-        let text = br#"{"a\"{":[1,"x,y"]}"#;
+        let text = br#"{"a\"{":[1,"x,y", true]}"#;
         let found: Vec<u8> = index.index(text).unwrap().iter().map(|&p| text[p as usize]).collect();
-        assert_eq!(found, b"{\"\":[,\"\"]}");
+        assert_eq!(found, b"{\":[1,\",t]}");
+        let entries = index.entries();
+        assert_eq!((entries.has_backslash(2, 6), entries.has_backslash(4, 6), entries.has_backslash(2, 3)), (true, false, false));
         assert_eq!(index.index(b"{\"a"), Err(IndexError::UnterminatedString));
         assert_eq!(index.index(b"{\"a\x01\":1}"), Err(IndexError::ControlCharacter));
         assert_eq!(index.index(br#"{"\x":1}"#), Err(IndexError::BadEscape));

@@ -195,4 +195,26 @@ mod tests {
         assert_eq!(documents("a: b: c\n"), Err("invalid_yaml"));
         assert_eq!(documents("? [x]\n: y\n"), Err("key_is_no_text"));
     }
+
+    /// Whatever is written over a document: values or a reason, never a panic.
+    #[test]
+    fn mutated_texts_are_values_or_refused() {
+        let text = include_str!("../../../sample-data/packs/openapi/sample.yaml");
+        let (mut seed, mut outcomes) = (1u64, [0; 2]);
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) as usize % below
+        };
+        const BYTES: &[u8] = b"\n\t \0:-?&*!|>'\"%@`[]{},#\xff<~=";
+        for _ in 0..3000 {
+            let mut bytes = text.as_bytes().to_vec();
+            for _ in 0..1 + random(4) {
+                let at = random(bytes.len());
+                bytes[at] = BYTES[random(BYTES.len())];
+            }
+            bytes.truncate(1 + random(bytes.len()));
+            outcomes[usize::from(documents(&String::from_utf8_lossy(&bytes)).is_ok())] += 1;
+        }
+        assert!(outcomes[0] > 100 && outcomes[1] > 100, "{outcomes:?}");
+    }
 }
