@@ -163,7 +163,7 @@ fn odd_files_and_names_are_read_or_told_and_never_waited_for() {
         (0..10).for_each(|other| symlink(format!("../{other}"), folder.join(format!("to-{other}"))).expect("a link"));
     }
     fs::write(place.join("secret.ndjson"), call("unreadable").to_string()).expect("a file");
-    fs::set_permissions(place.join("secret.ndjson"), fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(place.join("secret.ndjson"), fs::Permissions::from_mode(0o000)).expect("a mode");
     let is_readable = fs::File::open(place.join("secret.ndjson")).is_ok();
     if is_readable {
         skipped("an unreadable file", "this user reads everything");
