@@ -295,7 +295,7 @@ pub fn fixed_zone(text: &str) -> Option<i64> {
     };
     let (hours, minutes) = match signed[1..].split_once(':') {
         Some(parts) => parts,
-        None if signed.len() == 5 => (&signed[1..3], &signed[3..]),
+        None if signed.len() == 5 => signed[1..].split_at_checked(2)?,
         None => (&signed[1..], "0"),
     };
     // A single digit needs the name: `GMT+2`.
@@ -314,6 +314,11 @@ mod tests {
 
     fn local(zone: Tz, order: Option<DateOrder>) -> Local {
         Local { zone, order, year: None }
+    }
+
+    #[test]
+    fn an_offset_that_ends_within_a_character_is_none() {
+        assert_eq!((fixed_zone("-2\u{202e}"), fixed_zone("+0130"), fixed_zone("+é01")), (None, Some(5_400), None));
     }
 
     #[test]
