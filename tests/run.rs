@@ -293,6 +293,28 @@ fn a_repeated_run_keeps_what_people_wrote() {
 }
 
 #[test]
+fn a_repeated_run_keeps_retrospectives() {
+    let sources = finished_run();
+    let folder = sources.path().join("out/2026-Q2");
+    for (name, text) in [("retro-SEC-1.md", "answered by hand"), ("retro-SEC-1.parquet", "rows"), ("notes.md", "not ours")] {
+        fs::write(folder.join(name), text).expect("it can be written");
+    }
+    sources.run_in_out(&[]);
+    assert_eq!(fs::read_to_string(folder.join("retro-SEC-1.md")).expect("kept"), "answered by hand");
+    assert_eq!(fs::read_to_string(folder.join("retro-SEC-1.parquet")).expect("kept"), "rows");
+    assert!(!folder.join("notes.md").exists());
+}
+
+#[test]
+fn verbose_tells_files_stages_and_queries() {
+    let sources = finished_run();
+    let run = |flag: &str| sources.run(&["run", "in/kong.ndjson", "--out", "out", "--no-progress", flag]).stderr;
+    let (once, twice) = (run("-v"), run("-vv"));
+    assert!(once.contains("in/kong.ndjson: kong, ") && once.contains("read: ") && !once.contains("query SC01: "), "{once}");
+    assert!(twice.contains("query SC01: "), "{twice}");
+}
+
+#[test]
 fn query_prints_a_runs_tables() {
     let run = estate();
     let query = |arguments: &[&str]| {

@@ -12,7 +12,6 @@ use super::report::prose::{Align, Cell, MAX_NAME_CHARACTERS, Prose, Span, Table,
 use super::report::{Coverage, FormatCoverage, HISTORY_PERIODS, Panel, Report, ScoreRow, words};
 use super::report::{SegmentGroup, SegmentLine};
 use crate::metric::outcome::{Judgement, Trend};
-use crate::period::format_day;
 use crate::units::{Count, Share};
 
 const PAGE_STYLE: &str = include_str!("html/page.css");
@@ -195,10 +194,8 @@ fn coverage(out: &mut String, coverage: &Coverage) {
         formats.push_up_to(usize::MAX, || coverage_cells(format));
     }
     plain_table(out, &formats);
-    let gaps = coverage.gaps.iter().map(|gap| {
-        let (from, to) = (format_day(gap.from_us), format_day(gap.to_us));
-        format!("<strong>Gap:</strong> {} says nothing from {from} to {to}.", code(&gap.source))
-    });
+    let gaps = coverage.gap_words();
+    let gaps = gaps.iter().map(|(source, words)| format!("<strong>Gap:</strong> {} {}", code(source), ours(words)));
     let matches = coverage.matches.iter().map(|it| {
         let (matched, seen) = (Count(it.matched), Count(it.seen));
         format!("The inventory knows {matched} of {seen} {} seen in the logs.", escape::html(&it.what))

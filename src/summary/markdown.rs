@@ -200,10 +200,8 @@ fn coverage(out: &mut String, coverage: &Coverage) {
 }
 
 fn coverage_notes(out: &mut String, coverage: &Coverage) {
-    for gap in &coverage.gaps {
-        let (from, to) = (format_day(gap.from_us), format_day(gap.to_us));
-        let source = escape::markdown_code(&gap.source);
-        let _ = writeln!(out, "- **Gap:** {source} says nothing from {from} to {to}.");
+    for (source, words) in coverage.gap_words() {
+        let _ = writeln!(out, "- **Gap:** {} {words}", escape::markdown_code(source));
     }
     for it in &coverage.matches {
         let (matched, seen) = (Count(it.matched), Count(it.seen));

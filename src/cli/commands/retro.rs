@@ -244,7 +244,7 @@ mod tests {
     fn estate(out: &Path) -> std::path::PathBuf {
         let estate = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-data/estate");
         let typed = Typed::parse_from(["run", estate, "--out", &out.display().to_string(), "--threads", "2"]);
-        let global = Global { config: None, quiet: true, color: crate::cli::args::Color::Never };
+        let global = Global { config: None, quiet: true, verbose: 0, color: crate::cli::args::Color::Never };
         measure(&Plan::new(&typed.run, &global).unwrap(), &Progress::default()).unwrap().folder
     }
 

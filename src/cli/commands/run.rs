@@ -127,6 +127,9 @@ pub struct Outcome {
     pub records: u64,
     pub rejects: u64,
     pub timings: Vec<(String, Duration)>,
+    pub query_timings: BTreeMap<String, Duration>,
+    /// Each file with its format or state, and its records.
+    pub files: Vec<(String, String, u64)>,
     /// Where a dry run wrote; gone with the outcome.
     pub scratch: Option<RunFolder>,
 }
@@ -268,10 +271,39 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     write_text(&folder.path().join("run.json"), &(serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n")).map_err(output)?;
     let (folder, scratch) = match plan.is_dry_run {
         true => (folder.path().to_path_buf(), Some(folder)),
-        false => (folder.finish(&name).map_err(output)?, None),
+        false => {
+            keep_retrospectives(&plan.out.join(&name), folder.path()).map_err(output)?;
+            (folder.finish(&name).map_err(output)?, None)
+        }
     };
     clock.lap("write");
-    Ok(Outcome { folder, report, rows, evidence, notes, failed_gates, records, rejects, timings: clock.laps, scratch })
+    let (files, query_timings) = (told_files(&evidence, &library), results.timings);
+    Ok(Outcome { query_timings, files, folder, report, rows, evidence, notes, failed_gates, records, rejects, timings: clock.laps, scratch })
+}
+
+/// Copies what `credlens retro` wrote into an earlier run folder: people answer its questions there.
+fn keep_retrospectives(earlier: &Path, folder: &Path) -> std::io::Result<()> {
+    let Ok(entries) = std::fs::read_dir(earlier) else { return Ok(()) };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with("retro-") && (name.ends_with(".md") || name.ends_with(".parquet")) && path.is_file() {
+            std::fs::copy(&path, folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Each file with its format or state, and its records.
+fn told_files(evidence: &Evidence, library: &Library) -> Vec<(String, String, u64)> {
+    let mut records = vec![0; evidence.files.len()];
+    for ((file, _), counts) in &evidence.ledger {
+        records[*file as usize] += counts.records;
+    }
+    let told = |(index, file): (usize, &crate::source::read::SourceFile)| {
+        let format = file.pack.map_or_else(|| describe(&file.state), |pack| library.packs[pack].id().to_string());
+        (terminal_safe(&file.path.to_string_lossy()), terminal_safe(&format), records[index])
+    };
+    evidence.files.iter().enumerate().map(told).collect()
 }
 
 /// Keeps the measures that `--only` and `--skip` leave; facts and entities stay.
@@ -833,6 +865,7 @@ fn tell(outcome: &Outcome, elapsed: Duration, global: &Global) -> Result<(), Fai
     for note in &outcome.notes {
         text += &format!("{note}\n");
     }
+    text += &details(outcome, global.verbose);
     text +=
         &format!("Read {} files, {} records in {:.1} s. ", outcome.evidence.files.len(), crate::units::Count(outcome.records as i64), elapsed.as_secs_f64());
     text += &reject_line(outcome);
@@ -843,6 +876,28 @@ fn tell(outcome: &Outcome, elapsed: Duration, global: &Global) -> Result<(), Fai
         None => format!("Wrote {}: summary.md, summary.html, summary.json, charts, parquet, run.json\n", outcome.folder.display()),
     };
     out.write_all(text.as_bytes()).map_err(|error| Failure::io("A020", "stderr", error))
+}
+
+/// What `--verbose` adds.
+fn details(outcome: &Outcome, verbose: u8) -> String {
+    let mut text = String::new();
+    let millis = |duration: &Duration| duration.as_secs_f64() * 1000.0;
+    if verbose > 0 {
+        for (path, format, records) in &outcome.files {
+            text += &format!("{path}: {format}, {} records\n", crate::units::Count(*records as i64));
+        }
+        for (stage, time) in &outcome.timings {
+            text += &format!("{stage}: {:.0} ms\n", millis(time));
+        }
+    }
+    if verbose > 1 {
+        let mut queries: Vec<_> = outcome.query_timings.iter().collect();
+        queries.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        for (query, time) in queries {
+            text += &format!("query {query}: {:.1} ms\n", millis(time));
+        }
+    }
+    text
 }
 
 fn reject_line(outcome: &Outcome) -> String {
