@@ -115,12 +115,12 @@ fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
 
 #[test]
 fn detection_withstands_mutations() {
-    fuzz(targets::detection, &SAMPLES, 150);
+    fuzz(targets::detection, &SAMPLES, 60);
 }
 
 #[test]
 fn every_decoder_withstands_mutations() {
-    fuzz(targets::decoders, &SAMPLES, 1_500);
+    fuzz(targets::decoders, &SAMPLES, 300);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn the_ledger_of_mutated_files_adds_up() {
 
 #[test]
 fn inventories_and_documents_withstand_mutations() {
-    fuzz(targets::document, &DOCUMENTS, 200);
+    fuzz(targets::document, &DOCUMENTS, 100);
 }
 
 #[test]
