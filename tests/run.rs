@@ -304,6 +304,28 @@ fn a_repeated_run_keeps_what_people_wrote() {
 }
 
 #[test]
+fn a_repeated_run_keeps_retrospectives() {
+    let sources = finished_run();
+    let folder = sources.path().join("out/2026-Q2");
+    for (name, text) in [("retro-SEC-1.md", "answered by hand"), ("retro-SEC-1.parquet", "rows"), ("notes.md", "not ours")] {
+        fs::write(folder.join(name), text).expect("it can be written");
+    }
+    sources.run_in_out(&[]);
+    assert_eq!(fs::read_to_string(folder.join("retro-SEC-1.md")).expect("kept"), "answered by hand");
+    assert_eq!(fs::read_to_string(folder.join("retro-SEC-1.parquet")).expect("kept"), "rows");
+    assert!(!folder.join("notes.md").exists());
+}
+
+#[test]
+fn verbose_tells_files_stages_and_queries() {
+    let sources = finished_run();
+    let run = |flag: &str| sources.run(&["run", "in/kong.ndjson", "--out", "out", "--no-progress", flag]).stderr;
+    let (once, twice) = (run("-v"), run("-vv"));
+    assert!(once.contains("  in/kong.ndjson\n") && once.contains(" s  read\n") && !once.contains(" s  SC01\n"), "{once}");
+    assert!(twice.contains(" s  SC01\n"), "{twice}");
+}
+
+#[test]
 fn query_prints_a_runs_tables() {
     let run = estate();
     let query = |arguments: &[&str]| {
@@ -433,15 +455,6 @@ fn the_latest_run_is_the_default_and_its_layout_is_checked() {
     for arguments in [&["query", "select api from apis"][..], &["diff", "out/2026-Q2", "out/2026-Q2"], &["retro", "--identity", "x"]] {
         assert_told(&sources.run(arguments), 2, &["error[A011]", "layout 2", "run.json"]);
     }
-}
-
-#[test]
-fn retrospectives_outlive_a_repeated_run() {
-    let sources = finished_run();
-    sources.put("out/2026-Q2/retro-SEC-1.md", "answered");
-    let (finished, folder) = sources.run_in_out(&[]);
-    assert_eq!(finished.status, Some(0), "{}", finished.stderr);
-    assert_eq!(fs::read_to_string(folder.join("retro-SEC-1.md")).expect("it is kept"), "answered");
 }
 
 /// `credlens list metrics | head -1` is no error.

@@ -295,14 +295,15 @@ pub fn fixed_zone(text: &str) -> Option<i64> {
     };
     let (hours, minutes) = match signed[1..].split_once(':') {
         Some(parts) => parts,
-        None if signed.len() == 5 => (&signed[1..3], &signed[3..]),
+        None if signed.len() == 5 && signed.is_ascii() => (&signed[1..3], &signed[3..]),
         None => (&signed[1..], "0"),
     };
     // A single digit needs the name: `GMT+2`.
     if named.is_none() && hours.len() != 2 {
         return None;
     }
-    let number = |text: &str, most: i64| text.parse::<i64>().ok().filter(|value| (1..=2).contains(&text.len()) && (0..=most).contains(value));
+    let is_number = |text: &str| (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |text: &str, most: i64| text.parse::<i64>().ok().filter(|value| is_number(text) && *value <= most);
     Some(sign * (number(hours, 23)? * 3600 + number(minutes, 59)? * 60))
 }
 
@@ -314,6 +315,14 @@ mod tests {
 
     fn local(zone: Tz, order: Option<DateOrder>) -> Local {
         Local { zone, order, year: None }
+    }
+
+    #[test]
+    fn no_offset_is_made_of_other_bytes() {
+        for text in ["-2\u{202e}", "+\u{e9}12", "+++", "GMT++1", "+1:+2", "-", "+24:00", "+0060"] {
+            assert_eq!(fixed_zone(text), None, "{text:?}");
+        }
+        assert_eq!((fixed_zone("GMT+2"), fixed_zone("-0330")), (Some(7_200), Some(-12_600)));
     }
 
     #[test]

@@ -542,28 +542,45 @@ fn day_gaps(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<
     gaps
 }
 
-/// Pauses of a log that are worth a word. Of a source that speaks on (almost) every day: each day on which it does not. Of
-/// others: at least three days, and three times as long as 95 % of its pauses, so that one that seldom speaks does not fill
-/// the report.
-fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) -> Vec<((String, i64), i64)> {
+/// Pauses of a log that are worth a word. Of a source that speaks a lot on nine days in ten: each day on which it says nothing.
+/// Of others: at least three days, and three times as long as 95 % of their pauses, so that one that seldom speaks does not
+/// fill the report. (coverage.parquet has every pause.)
+fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, records: &BTreeMap<String, Vec<u64>>, streams: &BTreeSet<String>) -> Vec<((String, i64), i64)> {
     const SHORTEST_DAYS: i64 = 3;
-    /// Days by which a source is known to speak daily.
+    /// Days by which a source is known, and records of a day that make silence unlikely.
     const KNOWN_BY_DAYS: usize = 14;
+    const MANY_RECORDS: u64 = 5;
     let mut by_source: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for ((source, _), gap) in &gaps {
         by_source.entry(source).or_default().push(*gap);
     }
-    for pauses in by_source.values_mut() {
+    let shortest = |source: &str, pauses: &mut Vec<i64>| {
         pauses.sort_unstable();
-    }
-    let shortest = |pauses: &Vec<i64>| match pauses[(pauses.len() - 1) * 95 / 100] {
-        0 if pauses.len() >= KNOWN_BY_DAYS => 1,
-        usual => SHORTEST_DAYS.max(3 * usual),
+        let days = records.get(source).map(Vec::as_slice).unwrap_or_default();
+        let speaks_daily = days.len() >= KNOWN_BY_DAYS && days[days.len() / 10] >= MANY_RECORDS;
+        match pauses[(pauses.len() - 1) * 95 / 100] {
+            0 if speaks_daily => 1,
+            usual => SHORTEST_DAYS.max(3 * usual),
+        }
     };
-    let shortest: BTreeMap<String, i64> = by_source.iter().map(|(source, pauses)| (source.to_string(), shortest(pauses))).collect();
+    let shortest: BTreeMap<String, i64> = by_source.into_iter().map(|(source, mut pauses)| (source.to_string(), shortest(source, &mut pauses))).collect();
     // A pause of years lies before or after a record that a wrong clock dated.
     let is_pause = |gap: i64| gap <= crate::frame::small::STRAY_GAP_DAYS;
     gaps.into_iter().filter(|((source, _), gap)| streams.contains(source) && is_pause(*gap) && *gap >= shortest[source]).collect()
+}
+
+/// Records of each source on each day that has any, the fewest first.
+fn records_by_day(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<String, Vec<u64>> {
+    let mut days: BTreeMap<(String, i64), u64> = BTreeMap::new();
+    for ((file, day), counts) in &evidence.ledger {
+        if let Some(day) = day {
+            *days.entry((source_of(*file), *day)).or_default() += counts.records;
+        }
+    }
+    let mut records: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    days.into_iter().for_each(|((source, _), count)| records.entry(source).or_default().push(count));
+    records.values_mut().for_each(|counts| counts.sort_unstable());
+    records
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -583,7 +600,7 @@ fn report_input(
     let source_of = |file: u32| source_name(evidence, library, file);
     let streams: BTreeSet<String> =
         library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
-    let gaps = unusual_gaps(day_gaps(evidence, &source_of), &streams);
+    let gaps = unusual_gaps(day_gaps(evidence, &source_of), &records_by_day(evidence, &source_of), &streams);
     ReportInput {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         organisation: None,
