@@ -310,8 +310,8 @@ fn verbose_tells_files_stages_and_queries() {
     let sources = finished_run();
     let run = |flag: &str| sources.run(&["run", "in/kong.ndjson", "--out", "out", "--no-progress", flag]).stderr;
     let (once, twice) = (run("-v"), run("-vv"));
-    assert!(once.contains("in/kong.ndjson: kong, ") && once.contains("read: ") && !once.contains("query SC01: "), "{once}");
-    assert!(twice.contains("query SC01: "), "{twice}");
+    assert!(once.contains("  in/kong.ndjson\n") && once.contains(" s  read\n") && !once.contains(" s  SC01\n"), "{once}");
+    assert!(twice.contains(" s  SC01\n"), "{twice}");
 }
 
 #[test]

@@ -15,19 +15,60 @@ pub struct Failure {
     broken_pipe: bool,
 }
 
-/// Codes and what they mean.
-pub const CODES: [(&str, &str); 11] = [
-    ("A001", "usage: a flag or value that the command does not take"),
-    ("A003", "configuration: credlens.toml has an unknown key, a wrong unit or an impossible value"),
-    ("A010", "no input: none of the given paths leads to a file that any pack knows"),
-    ("A012", "rejects: more records were rejected than --max-rejects allows; parquet/rejects.parquet says which and why"),
-    ("A013", "gate: --fail-on found measures in that state; the run is written all the same"),
-    ("A020", "output: the run folder cannot be written"),
-    ("A030", "no data: no record has an instant, so no period can be reported"),
-    ("A040", "unknown file: no pack knows its content; it was left out and the run went on"),
-    ("A041", "ambiguous file: several packs know its content equally well; name one with --pack"),
-    ("A050", "query: a query of the catalog failed"),
-    ("A060", "internal: a fault of credlens; the message names its place in the source and holds nothing of what was read"),
+/// Codes, what they mean, and what to do.
+pub const CODES: [(&str, &str, &str); 12] = [
+    ("A001", "usage: a flag or value that the command does not take", "`credlens COMMAND --help` shows what it takes; a hint names what was probably meant"),
+    (
+        "A003",
+        "configuration: credlens.toml has an unknown key, a wrong unit or an impossible value",
+        "the message names file, line and key; `credlens init` writes every key with its unit and default",
+    ),
+    (
+        "A010",
+        "no input: none of the given paths leads to a file that any pack knows, or a folder is no run folder",
+        "`credlens inspect FILE` shows how one file is read, `credlens list packs` what is known; README, Add a pack",
+    ),
+    (
+        "A011",
+        "other version: the run folder was written by a credlens with another layout",
+        "repeat the run with this version, or read it with the version that run.json names",
+    ),
+    (
+        "A012",
+        "rejects: more records were rejected than --max-rejects allows; parquet/rejects.parquet says which and why",
+        "`credlens inspect FILE` shows the reasons of one file; give the source its `zone`, `year` or `format` in credlens.toml, or copy the pack and correct it",
+    ),
+    (
+        "A013",
+        "gate: --fail-on found measures in that state; the run is written all the same",
+        "`credlens explain ID` says what moves the measure; leave --fail-on out to pass",
+    ),
+    ("A020", "output: the run folder cannot be written", "choose another folder with --out, or make room; an earlier run folder is as it was"),
+    (
+        "A030",
+        "no data: no record has an instant, so no period can be reported",
+        "name one with --period; `credlens inspect FILE` shows whether instants are read",
+    ),
+    (
+        "A040",
+        "unknown file: no pack knows its content; it was left out and the run went on",
+        "`credlens inspect FILE` tells which packs come near; --pack forces one; README, Add a pack, adds one",
+    ),
+    (
+        "A041",
+        "ambiguous file: several packs know its content equally well; name one with --pack",
+        "read such files in a run of their own with --pack, or give one pack a higher detect.priority",
+    ),
+    (
+        "A050",
+        "query: SQL, or a query of the catalog, failed",
+        "`credlens list frames` and `credlens explain FILE` show tables and columns; queries/README.md the SQL that is understood",
+    ),
+    (
+        "A060",
+        "internal: a fault of credlens; the message names its place in the source and holds nothing of what was read",
+        "report that place; a run without the file that brings it about goes on",
+    ),
 ];
 
 impl Failure {
@@ -90,8 +131,33 @@ pub fn expects_panic() -> bool {
     EXPECTS_PANIC.get()
 }
 
+/// What was probably meant by a word that nothing is called, as a hint; of equals the first.
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let word = word.to_lowercase();
+    let distance = |other: &str| strsim::damerau_levenshtein(&word, &other.to_lowercase());
+    let nearest = known.into_iter().map(|other| (distance(other), other)).min()?;
+    // A third of a word may be wrong, but never all of a short one.
+    let is_near = nearest.0 <= (word.chars().count() / 3).clamp(1, 4) && nearest.0 < word.chars().count();
+    is_near.then(|| format!("did you mean `{}`?", nearest.1))
+}
+
 /// Makes text from logs safe on a terminal: control characters and bidirectional marks are shown, not sent.
 pub fn terminal_safe(text: &str) -> String {
     let is_hostile = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().flat_map(|c| if is_hostile(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_nearly_right_is_named_and_a_strange_one_is_not() {
+        let known = ["SC01", "SC02", "kong", "open_cases"];
+        let near = |word: &str| did_you_mean(word, known);
+        assert_eq!(near("sc1").as_deref(), Some("did you mean `SC01`?"));
+        assert_eq!(near("kogn").as_deref(), Some("did you mean `kong`?"));
+        assert_eq!(near("open_case").as_deref(), Some("did you mean `open_cases`?"));
+        assert_eq!((near("inventory"), near("x"), near("")), (None, None, None));
+    }
 }

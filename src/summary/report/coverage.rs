@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::input::{Gap, LedgerRow, ReportInput};
+use super::input::{LedgerRow, ReportInput};
 use super::{Coverage, FormatCoverage};
-use crate::period::format_day;
-use crate::record::time::MICROS_PER_DAY;
-use crate::units::counted;
 
 pub fn coverage(input: &ReportInput) -> Coverage {
     let mut by_source: BTreeMap<&str, Vec<&LedgerRow>> = BTreeMap::new();
@@ -25,25 +22,6 @@ pub fn coverage(input: &ReportInput) -> Coverage {
         gaps,
         evidence,
         matches,
-    }
-}
-
-impl Coverage {
-    /// For each source with gaps, what there is to say of them: all of a few would fill the page.
-    pub fn gap_words(&self) -> Vec<(&str, String)> {
-        let words = |gaps: &[Gap]| {
-            let span = |gap: &Gap| format!("from {} to {}", format_day(gap.from_us), format_day(gap.to_us));
-            let days = |gap: &Gap| (gap.to_us - gap.from_us) / MICROS_PER_DAY;
-            match gaps {
-                [gap] => format!("says nothing {}.", span(gap)),
-                _ => {
-                    let longest = gaps.iter().rev().max_by_key(|gap| days(gap)).map(span).unwrap_or_default();
-                    let sum: i64 = gaps.iter().map(days).sum();
-                    format!("says nothing on {} in {} stretches, the longest {longest}.", counted(sum, "day", "days"), gaps.len())
-                }
-            }
-        };
-        self.gaps.chunk_by(|a, b| a.source == b.source).map(|gaps| (gaps[0].source.as_str(), words(gaps))).collect()
     }
 }
 
@@ -77,15 +55,6 @@ fn main_reason(rows: &[&LedgerRow]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn many_gaps_of_a_source_are_one_line() {
-        let gap = |source: &str, from: i64, to: i64| Gap { source: source.into(), from_us: from * MICROS_PER_DAY, to_us: to * MICROS_PER_DAY };
-        let gaps = vec![gap("a", 0, 1), gap("b", 0, 1), gap("b", 3, 5), gap("b", 7, 9)];
-        let report = coverage(&ReportInput { gaps, ..super::super::sample::input() });
-        let b = "says nothing on 5 days in 3 stretches, the longest from 1970-01-04 to 1970-01-06.".to_string();
-        assert_eq!(report.gap_words(), [("a", "says nothing from 1970-01-01 to 1970-01-02.".to_string()), ("b", b)]);
-    }
 
     #[test]
     fn files_of_a_format_are_summed_and_its_main_reason_named() {

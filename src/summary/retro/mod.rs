@@ -126,6 +126,8 @@ pub struct Subject {
 pub struct Retro {
     pub key: Key,
     pub run: String,
+    /// Digest of the inputs of the run.
+    pub inputs_digest: String,
     pub tool_version: String,
     pub as_of_us: i64,
     pub grace_us: i64,
