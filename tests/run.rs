@@ -56,7 +56,10 @@ fn a_mistake_is_told_and_earlier_output_is_untouched() {
         (&["run", "in", "--out", "out", "--max-rejects", "120%"], &["error[A001]", "--max-rejects", "120%"]),
         (&["run", "in", "--out", "out", "--pack", "konk"], &["error[A001]", "--pack", "konk", "did you mean `kong`?"]),
         (&["run", "in", "--out", "out", "--fail-on", "everything"], &["everything"]),
-        (&["run", "in", "--out", "out", "--config", "bad-key.toml"], &["error[A003]", "bad-key.toml:1:1", "1 | targts = 1", "  | ^^^^^^", "did you mean `targets`?"]),
+        (
+            &["run", "in", "--out", "out", "--config", "bad-key.toml"],
+            &["error[A003]", "bad-key.toml:1:1", "1 | targts = 1", "  | ^^^^^^", "did you mean `targets`?"],
+        ),
         (&["run", "in", "--out", "out", "--config", "bad-unit.toml"], &["error[A003]", "5 parsecs", "bad-unit.toml", "line 2"]),
         (&["run", "in", "--out", "out", "--config", "bad-target.toml"], &["error[A003]", "bad-target.toml:2:1", "  | ^^^\n", "did you mean `SC01`?"]),
         (&["run", "in", "--out", "out", "--config", "bad-value.toml"], &["error[A003]", "SC01"]),

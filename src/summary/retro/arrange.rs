@@ -86,7 +86,11 @@ fn in_short(seed: &Seed, facts: &Facts, as_of_us: i64) -> Prose {
     let calls = counted(accepted, "accepted call", "accepted calls");
     let reach = match accepted {
         0 => format!(". No accepted call{whose} is known from {start} to {end}."),
-        _ => format!(". From {start} to {end}: {calls}{whose} at {}, {}.", counted(apis, "API", "APIs"), counted(new, "client address not seen before", "client addresses not seen before")),
+        _ => format!(
+            ". From {start} to {end}: {calls}{whose} at {}, {}.",
+            counted(apis, "API", "APIs"),
+            counted(new, "client address not seen before", "client addresses not seen before")
+        ),
     };
     short.text(reach)
 }
