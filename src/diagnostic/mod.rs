@@ -10,6 +10,8 @@ pub struct Failure {
     pub code: &'static str,
     pub message: String,
     pub place: Option<String>,
+    /// The line of the user's own file that is wrong, with a caret below.
+    source: Option<String>,
     /// A command or an edit.
     pub hint: Option<String>,
     broken_pipe: bool,
@@ -73,7 +75,7 @@ pub const CODES: [(&str, &str, &str); 12] = [
 
 impl Failure {
     pub fn new(code: &'static str, message: impl Into<String>) -> Failure {
-        Failure { code, message: message.into(), place: None, hint: None, broken_pipe: false }
+        Failure { code, message: message.into(), place: None, source: None, hint: None, broken_pipe: false }
     }
 
     pub fn at(mut self, place: impl Into<String>) -> Failure {
@@ -84,6 +86,37 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The line at this byte of a configuration file: its place becomes `file:line:column`, and a caret stands below.
+    pub fn in_text(mut self, file: &str, text: &str, span: std::ops::Range<usize>) -> Failure {
+        let start = span.start.min(text.len());
+        let before = text.get(..start).unwrap_or_default();
+        let (number, begin) = (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |at| at + 1));
+        let line = text.get(begin..).unwrap_or_default().lines().next().unwrap_or_default();
+        let column = text.get(begin..start).unwrap_or_default().chars().count();
+        let length = text.get(start..span.end.min(begin + line.len())).map_or(1, |it| it.chars().count().max(1));
+        let gutter = " ".repeat(number.to_string().len());
+        let line = terminal_safe(&line.replace('\t', " "));
+        self.source = Some(format!("{gutter} |\n{number} | {line}\n{gutter} | {}{}", " ".repeat(column), "^".repeat(length)));
+        self.at(format!("{file}:{number}:{}", column + 1))
+    }
+
+    /// A mistake that the TOML reader found, with the key that was probably meant.
+    pub fn of_toml(code: &'static str, file: &str, text: &str, error: &toml::de::Error) -> Failure {
+        let message = terminal_safe(error.message());
+        let (what, expected) = message.split_once(", expected one of ").unwrap_or((&message, ""));
+        let nearest = what.split('`').nth(1).and_then(|key| did_you_mean(key, expected.split('`').skip(1).step_by(2)));
+        // Of one expected key the message is short enough to stay whole.
+        let failure = Failure::new(code, what);
+        let failure = match error.span() {
+            Some(span) => failure.in_text(file, text, span),
+            None => failure.at(file),
+        };
+        match nearest {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 
     /// An input or output error at a place.
@@ -103,6 +136,9 @@ impl fmt::Display for Failure {
         write!(formatter, "error[{}]: {}", self.code, self.message.trim_end())?;
         if let Some(place) = &self.place {
             write!(formatter, "\n  --> {place}")?;
+        }
+        if let Some(source) = &self.source {
+            write!(formatter, "\n{source}")?;
         }
         if let Some(hint) = &self.hint {
             write!(formatter, "\n\nhint: {hint}")?;
@@ -150,6 +186,26 @@ pub fn terminal_safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistake_in_toml_shows_its_line_and_what_was_meant() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code)]
+        struct File {
+            period: Option<String>,
+            paths: Option<String>,
+            out: Option<String>,
+        }
+        let text = "# ours\nperod = \"2026-Q2\"\n";
+        let error = toml::from_str::<File>(text).unwrap_err();
+        let told = Failure::of_toml("A003", "a.toml", text, &error).to_string();
+        let expected = "error[A003]: unknown field `perod`\n  --> a.toml:2:1\n  |\n2 | perod = \"2026-Q2\"\n  | ^^^^^\n\nhint: did you mean `period`?";
+        assert_eq!(told, expected);
+        let cut = "period = \"2026\u{1b}\u{e9}";
+        let error = toml::from_str::<File>(cut).unwrap_err();
+        assert!(!Failure::of_toml("A003", "a.toml", cut, &error).to_string().contains('\u{1b}'));
+    }
 
     #[test]
     fn a_word_nearly_right_is_named_and_a_strange_one_is_not() {

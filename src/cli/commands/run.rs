@@ -4,7 +4,7 @@ use crate::cli::args::{Color, FailOn, Global, RunArgs};
 use crate::cli::commands::{RUN_SCHEMA_VERSION, STDIN, library_of, pack_named, spool_stdin};
 use crate::cli::config::{Config, parse_memory, parse_share};
 use crate::cli::{CommandResult, Gate};
-use crate::diagnostic::{Failure, terminal_safe};
+use crate::diagnostic::{Failure, did_you_mean, terminal_safe};
 use crate::frame::build::{FrameSettings, Frames, build_frames};
 use crate::frame::segment::Spill;
 use crate::frame::small::{Calendar, small_frames};
@@ -26,8 +26,8 @@ use crate::source::excerpt::excerpt;
 use crate::source::library::Library;
 use crate::source::open::{Limits, open_file};
 use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, Reject, read_all};
-use crate::summary::report::Report;
 use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
+use crate::summary::report::{Report, ScoreRow};
 use crate::summary::write::{RunFolder, write_text};
 use crate::summary::{chart, feed, html, json, markdown, parquet, terminal};
 use crate::units::counted;
@@ -339,9 +339,13 @@ pub(super) fn check_targets(plan: &Plan, catalog: &Catalog) -> Result<(), Failur
     let place = plan.config.file.as_ref().map_or_else(|| "credlens.toml".to_string(), |file| file.display().to_string());
     for (id, target) in &plan.config.measure.targets {
         let Some(definition) = definitions.get(id) else {
-            return Err(Failure::new("A003", format!("unknown key `targets.{id}`: no metric has this id"))
-                .at(place)
-                .hint("`credlens list metrics` shows all ids"));
+            let nearest = did_you_mean(id, definitions.keys().map(String::as_str));
+            let hint = [nearest.as_deref(), Some("`credlens list metrics` shows all ids")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let failure = Failure::new("A003", format!("unknown key `targets.{}`: no metric has this id", terminal_safe(id))).hint(hint);
+            return Err(match plan.config.text.find(id.as_str()) {
+                Some(at) => failure.in_text(&place, &plan.config.text, at..at + id.len()),
+                None => failure.at(place),
+            });
         };
         if !crate::metric::definition::is_value_of(definition.unit, *target) {
             return Err(Failure::new("A003", format!("`targets.{id}`: {target} is no {}", definition.unit.as_str())).at(place));
@@ -909,8 +913,8 @@ fn reject_details(outcome: &Outcome) -> String {
 fn next_step(outcome: &Outcome) -> String {
     let run = outcome.folder.display();
     let report = &outcome.report;
-    let worst =
-        report.scorecard.iter().find(|row| row.trend == Trend::Regressing).or_else(|| report.scorecard.iter().find(|row| row.judgement == Judgement::Missed));
+    let first = |test: &dyn Fn(&ScoreRow) -> bool| report.scorecard.iter().filter(|row| test(row)).min_by_key(|row| !row.is_headline);
+    let worst = first(&|row| row.trend == Trend::Regressing).or_else(|| first(&|row| row.judgement == Judgement::Missed));
     let explain = worst.map(|row| format!("`credlens explain {}`", row.id));
     let responders = &report.responders;
     let query = match (responders.still_accepted.is_empty(), responders.open.is_empty()) {

@@ -150,6 +150,12 @@ pub fn segment_kind(kind: &str) -> String {
     if kind == "api" { "API".to_owned() } else { plain_word(kind) }
 }
 
+pub fn upper_first(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
+}
+
 /// A snake_case word as words; anything else a query of the user's may say stays as it is.
 pub fn plain_word(word: &str) -> String {
     word.replace('_', " ")

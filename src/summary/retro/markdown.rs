@@ -38,6 +38,9 @@ pub fn render(retro: &Retro) -> String {
 
 fn render_subject(out: &mut String, retro: &Retro, subject: &Subject) {
     let _ = writeln!(out, "## {}\n", title(subject));
+    if subject.in_short != Prose::new() {
+        let _ = writeln!(out, "{}\n", prose(&subject.in_short));
+    }
     for (name, value) in &subject.about {
         let _ = writeln!(out, "- {name}: {}", prose(value));
     }

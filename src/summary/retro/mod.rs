@@ -105,6 +105,8 @@ impl Happening {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     pub seed: Seed,
+    /// The case in a few sentences; empty where there is no case.
+    pub in_short: Prose,
     pub about: Vec<(&'static str, Prose)>,
     pub clocks: Vec<Clock>,
     pub timeline: Vec<Happening>,
