@@ -5,6 +5,7 @@
 //! it is valid JSON (RFC 8259). A key given twice counts with its last value, as serde_json has it. Values are not
 //! converted here; `Fields` hands out text on demand and unescapes only where a backslash is inside.
 
+use super::csv::UTC_SUFFIX;
 use super::diagnose::{fault_of_record, fault_of_value};
 use super::grammar::{Brackets, trimmed};
 use super::shape::{Found, Place, Shapes, Signature};
@@ -96,7 +97,8 @@ impl FieldPlan {
     }
 
     /// As `new`, each path also looked for inside the given envelopes (keys joined by dots). What an envelope holds counts
-    /// before what stands beside it, and a later envelope before an earlier one, whatever the order in the record.
+    /// before what stands beside it, and a later envelope before an earlier one, whatever the order in the record. A key of
+    /// the record itself may end in ` [UTC]`.
     pub fn with_envelopes(paths: &[Vec<String>], rules: &KeyRules, envelopes: &[String]) -> Self {
         let mut plan = FieldPlan { nodes: vec![Node::default()], slots: paths.len(), envelopes: envelopes.len() };
         for (number, envelope) in std::iter::once(None).chain(envelopes.iter().map(Some)).enumerate() {
@@ -107,6 +109,9 @@ impl FieldPlan {
                     let outer = envelope.into_iter().flat_map(|envelope| envelope.split('.')).map(str::to_string);
                     let keys: Vec<String> = outer.chain(keys).collect();
                     plan.insert(&keys, (number * paths.len() + slot) as u16, &rules);
+                }
+                if let ([key], None) = (path.as_slice(), envelope) {
+                    plan.insert(&[format!("{key}{UTC_SUFFIX}")], slot as u16, &rules);
                 }
             }
         }
