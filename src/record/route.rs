@@ -58,7 +58,11 @@ const FILE_ENDINGS: [&str; 14] = ["png", "jpg", "jpeg", "gif", "svg", "webp", "a
 fn is_email(segment: &str) -> bool {
     let Some((name, domain)) = segment.split_once('@').or_else(|| segment.split_once("%40")) else { return false };
     let Some((host, last)) = domain.rsplit_once('.') else { return false };
-    !name.is_empty() && !host.is_empty() && last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_alphabetic()) && !FILE_ENDINGS.contains(&last.to_ascii_lowercase().as_str())
+    !name.is_empty()
+        && !host.is_empty()
+        && last.len() >= 2
+        && last.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && !FILE_ENDINGS.contains(&last.to_ascii_lowercase().as_str())
 }
 
 /// Sixteen or more letters, digits, `_` and `-`, of which at least a quarter are digits spread over both: a key, not a word.

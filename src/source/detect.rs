@@ -391,7 +391,13 @@ fn detect_rows(choice: Choice<'_>, head: &[u8]) -> Option<Detected> {
         let text = |field: &String| {
             serde_json::from_str(field).ok().filter(|value: &Value| value.is_object() || value.is_array()).unwrap_or(Value::from(field.as_str()))
         };
-        header.fields.iter().zip(&row.fields).filter(|(_, field)| !field.is_empty()).map(|(name, field)| (csv::column_name(name).to_string(), text(field))).collect()
+        header
+            .fields
+            .iter()
+            .zip(&row.fields)
+            .filter(|(_, field)| !field.is_empty())
+            .map(|(name, field)| (csv::column_name(name).to_string(), text(field)))
+            .collect()
     };
     let records: Vec<Value> = rows.iter().filter(|row| row.fields.len() == header.fields.len()).take(HEAD_RECORDS).map(object).collect();
     let best = best_packs(choice, DecoderKind::Json, |pack| match pack.file.decoder {

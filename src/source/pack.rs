@@ -142,6 +142,8 @@ pub struct KeyRulesFile {
     pub ignore_case: Vec<String>,
     /// Keys may be flat with dots or nested.
     pub flat: bool,
+    /// Keys of the record whose value may be JSON in a string: read as that JSON.
+    pub json: Vec<String>,
 }
 
 /// Calls that a log writes as two records, such as request and response: see join.rs.
