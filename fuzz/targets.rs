@@ -6,7 +6,8 @@
 
 use chrono_tz::Tz;
 use credlens::cli::config::{Config, parse_duration, parse_share, parse_size};
-use credlens::record::time::{self, TimeForm};
+use credlens::record::local_time;
+use credlens::record::time::{self, DateOrder, Local, TimeForm};
 use credlens::record::token::{self, Digester};
 use credlens::source::chunk::{ChunkReader, Framing};
 use credlens::source::decode::RecordReader;
@@ -73,6 +74,12 @@ pub fn file_as(bytes: &[u8], pack: Option<usize>) {
     let sum = |count: fn(&credlens::source::read::Counts) -> u64| evidence.ledger.values().map(count).sum::<u64>();
     assert_eq!(sum(|counts| counts.records), sum(|counts| counts.rows + counts.duplicates + counts.skipped + counts.rejects));
     assert_eq!(sum(|counts| counts.rejects), evidence.rejects.len() as u64);
+}
+
+/// A document (OpenAPI, Terraform state and others) or other inventory, read by every pack of its kind.
+pub fn document(bytes: &[u8]) {
+    let inventories = LIBRARY.packs.iter().enumerate().filter(|(_, pack)| pack.file.inventory.is_some());
+    inventories.for_each(|(index, _)| file_as(bytes, Some(index)));
 }
 
 /// Cutting into records gives the same for whole and for dribbled input, and no byte twice.
@@ -154,13 +161,17 @@ pub fn instant(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for form in [Iso, EpochS, EpochMs, EpochUs, EpochNs, Epoch, Clf, MonthDay, Any] {
         for zone in [Tz::UTC, Tz::America__St_Johns, Tz::Pacific__Apia] {
-            if let Some(micros) = time::parse(&text, form, zone) {
+            for order in [None, Some(DateOrder::DayFirst), Some(DateOrder::MonthFirst)] {
+                let local = Local { zone, order, year: Some(2026) };
+                let _ = local_time::is_ambiguous(&text, local);
+                let Some(micros) = time::parse(&text, form, local) else { continue };
                 assert!(is_in_range(micros), "{text} is {micros}");
                 let (year, month) = time::year_month(micros);
                 assert!((1..=9999).contains(&year) && (1..=12).contains(&month), "{text} is in {year}-{month}");
             }
         }
     }
+    let _ = local_time::fixed_zone(&text);
     for year in [1, 2026, 9999, 10_000, -1] {
         if let Some(micros) = time::parse_month_day(text.as_bytes(), year, Tz::UTC) {
             assert!(is_in_range(micros));

@@ -4,7 +4,7 @@
 //! source files -> parsed records -> frames -> metrics -> summaries
 //!    source/         record/        frame/    metric/    summary/
 //! ```
-// Forbidden everywhere but on the way to `source/decode/structural.rs`, the one module that allows it.
+// Forbidden everywhere but on the way to the modules of `source/decode/` that allow it: `structural`, `grammar` and `shape`.
 #![deny(unsafe_code)]
 
 #[forbid(unsafe_code)]

@@ -108,20 +108,28 @@ fn noise_in_one_line_takes_no_other_line_with_it() {
     }
 }
 
-/// A daily log that is silent for one day, for three, and an API that never spoke daily.
+/// A log of many records a day that is silent for one day, and for three; and one of a record a day, whose silences of one day
+/// say nothing.
 #[test]
 fn days_without_records_between_days_that_have_them_are_told() {
-    let lines: String = (0..60usize)
-        .filter(|day| ![20, 40, 41, 42].contains(day))
-        .map(|day| record(&format!("r-{day}"), 0).replace("1777885200000", &(1_775_001_600_000i64 + day as i64 * 86_400_000).to_string()) + "\n")
-        .collect();
-    let sources = Sources::new().file("in/log", lines);
-    let (_, folder) = sources.run_in_out(&["--json"]);
-    let coverage = read_parquet(&folder.join("parquet/coverage.parquet"));
-    let gaps: Vec<i64> = coverage.iter().filter_map(|row| row.get("gaps")?.as_i64()).filter(|gap| *gap > 0).collect();
-    assert_eq!(gaps, [1, 3]);
-    let summary: Value = serde_json::from_str(&fs::read_to_string(folder.join("summary.json")).expect("summary.json")).expect("JSON");
-    let told = summary["coverage"]["gaps"].as_array().expect("gaps").len();
-    assert_eq!(told, 2, "{}", summary["coverage"]);
-    assert!(fs::read_to_string(folder.join("summary.md")).expect("summary.md").contains("2026-04-21"), "the day is named");
+    let log = |per_day: usize| -> String {
+        let days = (0..60usize).filter(|day| ![20, 40, 41, 42].contains(day));
+        let at = |day: usize| (1_775_001_600_000i64 + day as i64 * 86_400_000).to_string();
+        days.flat_map(|day| (0..per_day).map(move |number| record(&format!("r-{day}-{number}"), 0).replace("1777885200000", &at(day)) + "\n")).collect()
+    };
+    for (per_day, told) in [(8, vec!["2026-04-21", "2026-05-11"]), (1, vec!["2026-05-11"])] {
+        let sources = Sources::new().file("in/log", log(per_day));
+        let (_, folder) = sources.run_in_out(&[]);
+        let coverage = read_parquet(&folder.join("parquet/coverage.parquet"));
+        let gaps: Vec<i64> = coverage.iter().filter_map(|row| row.get("gaps")?.as_i64()).filter(|gap| *gap > 0).collect();
+        assert_eq!(gaps, [1, 3], "every pause is in coverage.parquet");
+        let summary: Value = serde_json::from_str(&fs::read_to_string(folder.join("summary.json")).expect("summary.json")).expect("JSON");
+        let found = summary["coverage"]["gaps"].as_array().expect("gaps");
+        assert_eq!(found.len(), told.len(), "{per_day} a day: {found:?}");
+        let listed = summary["coverage"]["gaps"].to_string();
+        assert!(told.iter().all(|day| listed.contains(day)), "{per_day} a day: {listed}");
+        // The page names the longest of several.
+        let text = fs::read_to_string(folder.join("summary.md")).expect("summary.md");
+        assert!(text.contains("**Gap:**") && text.contains("2026-05-11"), "{per_day} a day");
+    }
 }

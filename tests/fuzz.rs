@@ -91,6 +91,13 @@ fn fuzz(target: fn(&[u8]), seeds: &[Vec<u8>], budget: usize) {
     }
 }
 
+/// Every sample that is read as a whole: inventories, documents, and Parquet, up to a size.
+static DOCUMENTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let is_document = |name: &str| [".yaml", ".yml", ".toml", ".csv", ".tf", ".tfstate"].iter().any(|end| name.ends_with(end)) || name.ends_with("sample.json");
+    let files = files_under(&project().join("sample-data")).into_iter().filter(|(name, bytes)| is_document(name) && bytes.len() < 20_000);
+    files.map(|(_, bytes)| bytes).collect()
+});
+
 /// The first lines of every pack's sample, and of the estate.
 static SAMPLES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     const LINES: usize = 4;
@@ -108,17 +115,22 @@ fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
 
 #[test]
 fn detection_withstands_mutations() {
-    fuzz(targets::detection, &SAMPLES, 150);
+    fuzz(targets::detection, &SAMPLES, 60);
 }
 
 #[test]
 fn every_decoder_withstands_mutations() {
-    fuzz(targets::decoders, &SAMPLES, 1_500);
+    fuzz(targets::decoders, &SAMPLES, 300);
 }
 
 #[test]
 fn the_ledger_of_mutated_files_adds_up() {
     fuzz(targets::file, &SAMPLES, 300);
+}
+
+#[test]
+fn inventories_and_documents_withstand_mutations() {
+    fuzz(targets::document, &DOCUMENTS, 100);
 }
 
 #[test]
@@ -163,6 +175,12 @@ fn instants_withstand_mutations() {
         "01/Jul/2026:02:00:00.123 +0200",
         "Jul  1 00:00:00.123",
         "2026/07/01 - 00:00:00",
+        "Aug 2, 2024, 8:45:00\u{202f}AM",
+        "Fri, 2 Aug 2024 10:45:00 +0200 (CEST)",
+        "2024-08-02T10:45:00+02:00[Europe/Paris]",
+        "2/Aug/24 8:45 PM",
+        "02.08.2024 8:45:00",
+        "2024-08-02 10:45:00 GMT+2",
         "2026-Q3",
         "2026-04-01..2026-07-01",
     ]);

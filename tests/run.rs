@@ -43,6 +43,7 @@ fn a_mistake_is_told_and_earlier_output_is_untouched() {
     let before = files_under(&sources.path().join("out"));
     assert!(before.len() > 20, "a run folder was there: {:?}", before.keys());
     sources.put("bad-key.toml", "targts = 1\n");
+    sources.put("elsewhere.toml", "out = \"elsewhere\"\n");
     sources.put("bad-unit.toml", "[thresholds]\ngrace = \"5 parsecs\"\n");
     sources.put("bad-target.toml", "[targets]\nSC1 = \"80%\"\n");
     sources.put("bad-value.toml", "[targets]\nSC01 = 80\n");
@@ -53,11 +54,14 @@ fn a_mistake_is_told_and_earlier_output_is_untouched() {
         (&["run", "in", "--out", "out", "--period", "May"], &["error[A001]", "--period", "May"]),
         (&["run", "in", "--out", "out", "--as-of", "yesterday"], &["error[A001]", "--as-of", "yesterday", "2026-07-01"]),
         (&["run", "in", "--out", "out", "--max-rejects", "120%"], &["error[A001]", "--max-rejects", "120%"]),
-        (&["run", "in", "--out", "out", "--pack", "konk"], &["error[A001]", "--pack", "konk", "hint: "]),
+        (&["run", "in", "--out", "out", "--pack", "konk"], &["error[A001]", "--pack", "konk", "did you mean `kong`?"]),
         (&["run", "in", "--out", "out", "--fail-on", "everything"], &["everything"]),
-        (&["run", "in", "--out", "out", "--config", "bad-key.toml"], &["error[A003]", "targts", "bad-key.toml"]),
+        (
+            &["run", "in", "--out", "out", "--config", "bad-key.toml"],
+            &["error[A003]", "bad-key.toml:1:1", "1 | targts = 1", "  | ^^^^^^", "did you mean `targets`?"],
+        ),
         (&["run", "in", "--out", "out", "--config", "bad-unit.toml"], &["error[A003]", "5 parsecs", "bad-unit.toml", "line 2"]),
-        (&["run", "in", "--out", "out", "--config", "bad-target.toml"], &["error[A003]", "SC1", "hint: "]),
+        (&["run", "in", "--out", "out", "--config", "bad-target.toml"], &["error[A003]", "bad-target.toml:2:1", "  | ^^^\n", "did you mean `SC01`?"]),
         (&["run", "in", "--out", "out", "--config", "bad-value.toml"], &["error[A003]", "SC01"]),
         (&["run", "in", "--out", "out", "--config", "bad-pack.toml"], &["error[A003]", "nowhere.toml"]),
         (&["run", "in", "--out", "out", "--config", "nowhere.toml"], &["error[A003]", "nowhere.toml"]),
@@ -65,6 +69,13 @@ fn a_mistake_is_told_and_earlier_output_is_untouched() {
         (&["run", "nowhere", "--out", "out"], &["error[A010]", "nowhere"]),
         (&["inspect", "nowhere"], &["error[A010]", "nowhere"]),
         (&["explain", "nothing-of-that-name"], &["error[A001]", "nothing-of-that-name", "hint: "]),
+        (&["explain", "sc1"], &["error[A001]", "did you mean `SC01`?"]),
+        (&["explain", "proof_grad"], &["did you mean `proof_grade`?"]),
+        (&["query", "open_case", "--run", "out/2026-Q2"], &["error[A001]", "did you mean `open_cases`?"]),
+        (&["query", "metrics/SC9", "--run", "out/2026-Q2"], &["error[A001]", "no metric is called `SC9`"]),
+        (&["query", "open_cases", "--config", "elsewhere.toml"], &["error[A010]", "no run folder below `elsewhere`", "--run"]),
+        (&["query", "open_cases", "--run", "out/2026-Q9"], &["error[A010]", "out/2026-Q9"]),
+        (&["run", "in", "--out", "out", "-q", "-v"], &["cannot be used with"]),
         (&["list", "colours"], &["colours"]),
         (&["query", "select 1 from nowhere", "--run", "out/2026-Q2"], &["error["]),
         (&["query", "select api from apis", "--run", "no-such-run"], &["error["]),
@@ -310,8 +321,8 @@ fn verbose_tells_files_stages_and_queries() {
     let sources = finished_run();
     let run = |flag: &str| sources.run(&["run", "in/kong.ndjson", "--out", "out", "--no-progress", flag]).stderr;
     let (once, twice) = (run("-v"), run("-vv"));
-    assert!(once.contains("in/kong.ndjson: kong, ") && once.contains("read: ") && !once.contains("query SC01: "), "{once}");
-    assert!(twice.contains("query SC01: "), "{twice}");
+    assert!(once.contains("  in/kong.ndjson\n") && once.contains(" s  read\n") && !once.contains(" s  SC01\n"), "{once}");
+    assert!(twice.contains(" s  SC01\n"), "{twice}");
 }
 
 #[test]
@@ -361,6 +372,10 @@ fn list_and_explain_know_everything_that_there_is() {
         ("A012", vec!["rejects"]),
         ("apis", vec!["verdict"]),
         ("proof", vec!["requests.proof"]),
+        ("proof_grade", vec!["revocations.proof_grade", "still_accepted"]),
+        ("requests", vec!["client_address"]),
+        ("open_cases", vec!["saved investigation", "from revocations"]),
+        ("A020", vec!["What to do"]),
     ] {
         let page = run_in(here, &["explain", id]);
         assert_eq!(page.status, Some(0), "{id}: {}", page.stderr);
@@ -381,6 +396,74 @@ fn help_version_completions_and_man_are_data_on_stdout() {
         assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         assert!(finished.stdout.contains(word), "{arguments:?}: {}", finished.stdout);
     }
+}
+
+/// A log may be piped in: it is detected, cited as `-`, and gives the digests of a file.
+#[test]
+fn standard_input_is_a_file() {
+    let sources = small().file("in/tickets.json", "[]");
+    let log = fs::read(sources.path().join("in/kong.ndjson")).expect("the log");
+    let piped = |arguments: &[&str]| {
+        use std::io::Write;
+        let mut command = command_in(sources.path(), arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        child.stdin.take().expect("a pipe").write_all(&log).expect("it reads");
+        child.wait_with_output().expect("it ends")
+    };
+    let mut folders = Vec::new();
+    for out in ["a", "b"] {
+        let output = piped(&["run", "-", "--out", out]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        folders.push(sources.path().join(out).join("2026-Q2"));
+    }
+    let manifest = |folder: &std::path::Path| -> Value { serde_json::from_slice(&fs::read(folder.join("run.json")).expect("run.json")).expect("JSON") };
+    let (a, b) = (manifest(&folders[0]), manifest(&folders[1]));
+    assert_eq!((&a["files"][0]["file"], &a["files"][0]["format"], &a["files"][0]["rows"]), (&json!("-"), &json!("kong"), &json!(10)));
+    assert_eq!(a["inputs_digest"], b["inputs_digest"]);
+    let calls = crate::support::read_frame(&folders[0].join("parquet/frames"), "requests");
+    assert!(calls.len() == 10 && calls.iter().all(|row| row["file"] == json!("-")));
+    let inspected = piped(&["inspect", "-", "--records", "1"]);
+    assert!(String::from_utf8_lossy(&inspected.stdout).starts_with("-: kong"));
+}
+
+/// What is rejected is shown by place, number and shape, with nothing of its content.
+#[test]
+fn a_rejected_record_is_shown_without_its_values() {
+    let sources = small();
+    let log = fs::read_to_string(sources.path().join("in/kong.ndjson")).expect("the log");
+    let bad = log.lines().next().expect("a line").replace("1777885200000", "\"hunter2/05/2026\"");
+    sources.put("in/kong.ndjson", format!("{log}\n{bad}\n{bad}\n{{\"started_at\": 17778, \"hunter2\": \"hunter2"));
+    let (finished, _) = sources.run_in_out(&["--max-rejects", "50%", "-v"]);
+    let words = ["warning[A012]: bad_timestamp: 2 records in 1 file", "--> in/kong.ndjson:11", "\"started_at\":\"xxxxxx9/99/9999\"", " ^^^^^^^^^^^^^^^^^\n"];
+    assert_told(&finished, 0, &words);
+    assert_told(&finished, 0, &["truncated_json: 1 record", "        13         10", "  in/kong.ndjson", " s  queries"]);
+    assert!(!finished.stderr.contains("hunter"), "{}", finished.stderr);
+}
+
+/// Everyday use needs no --run: the run written last is meant.
+#[test]
+fn the_latest_run_is_the_default_and_its_layout_is_checked() {
+    let sources = finished_run();
+    let finished = sources.run(&["query", "select api from apis", "--format", "csv"]);
+    assert_eq!((finished.status, finished.stdout.as_str()), (Some(0), "api\norders\n"), "{}", finished.stderr);
+    let bytes = command_in(sources.path(), &["query", "select api from apis", "--format", "parquet"]).output().expect("it runs").stdout;
+    sources.put("apis.parquet", &bytes);
+    assert_eq!(crate::support::read_parquet(&sources.path().join("apis.parquet")).len(), 1);
+    let manifest = sources.path().join("out/2026-Q2/run.json");
+    let other = fs::read_to_string(&manifest).expect("run.json").replace("\"schema_version\": 1", "\"schema_version\": 2");
+    fs::write(&manifest, other).expect("it is written");
+    for arguments in [&["query", "select api from apis"][..], &["diff", "out/2026-Q2", "out/2026-Q2"], &["retro", "--identity", "x"]] {
+        assert_told(&sources.run(arguments), 2, &["error[A011]", "layout 2", "run.json"]);
+    }
+}
+
+#[test]
+fn retrospectives_outlive_a_repeated_run() {
+    let sources = finished_run();
+    sources.put("out/2026-Q2/retro-SEC-1.md", "answered");
+    let (finished, folder) = sources.run_in_out(&[]);
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr);
+    assert_eq!(fs::read_to_string(folder.join("retro-SEC-1.md")).expect("it is kept"), "answered");
 }
 
 /// `credlens list metrics | head -1` is no error.

@@ -31,4 +31,5 @@ mod estate;
 mod readme;
 mod run;
 
+mod browser;
 mod peers;

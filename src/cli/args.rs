@@ -25,7 +25,7 @@ pub struct Global {
     /// Print only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say more: time per stage and what became of each file; twice: time per query
+    /// Say more: files, reject reasons, timings; twice for every query's
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Colour: auto honours NO_COLOR
@@ -55,9 +55,9 @@ pub enum Command {
     Init(InitArgs),
     /// Show how one file is detected and parsed
     Inspect(InspectArgs),
-    /// Say what a metric, pack or error code means
+    /// Say what a measure, pack, entity file, column, investigation or message code means
     Explain {
-        /// A metric id, a pack id or a code: SC01, kong, A012
+        /// SC01, kong, apis, proof_grade, open_cases, A012
         id: String,
     },
     /// List metrics, packs, frames or investigations
@@ -87,10 +87,10 @@ pub enum ListKind {
 /// `credlens run`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  credlens run sample-data/estate\n  credlens run 'gw/*.ndjson.zst' idp tickets --period 2026-Q2\n  credlens run logs --json | jq '.metrics[]'"
+    after_help = "Examples:\n  credlens run sample-data/estate\n  credlens run 'gw/*.ndjson.zst' idp tickets --period 2026-Q2\n  credlens run logs --json | jq '.metrics[]'\n  zcat gw/*.gz | credlens run - idp tickets --pack kong"
 )]
 pub struct RunArgs {
-    /// Files, folders or globs to read
+    /// Files, folders or globs to read; - is standard input
     #[arg(value_name = "PATHS")]
     pub paths: Vec<String>,
     /// Headline period: 2026-Q2 or 2026-05 [default: the last complete quarter in the data]
@@ -191,9 +191,9 @@ pub struct InitArgs {
     after_help = "Examples:\n  credlens retro --run out/2026-Q3 --ticket SEC-101\n  credlens retro --run out/2026-Q3 --credential key:ak7 --out incidents\n  credlens retro --run out/2026-Q3 --identity svc-billing\n\nWrites retro-KEY.md and retro-KEY.parquet (the timeline) and prints the path of the first."
 )]
 pub struct RetroArgs {
-    /// The run folder
+    /// The run folder [default: the latest below the output folder]
     #[arg(long, value_name = "DIR")]
-    pub run: PathBuf,
+    pub run: Option<PathBuf>,
     /// A credential as the frames spell it (kind:value); any other text is digested as a secret is
     #[arg(long, value_name = "REF", group = "key")]
     pub credential: Option<String>,
@@ -211,7 +211,7 @@ pub struct RetroArgs {
 /// `credlens inspect`.
 #[derive(Debug, Clone, Args)]
 pub struct InspectArgs {
-    /// The file
+    /// The file; - is standard input
     pub file: PathBuf,
     /// Read it as this pack instead of detecting it
     #[arg(long, value_name = "ID")]
@@ -223,12 +223,15 @@ pub struct InspectArgs {
 
 /// `credlens query`.
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  credlens query open_cases\n  credlens query metrics/SC01 --run out/2026-Q3 --format csv\n  credlens query \"select api, verdict from apis where period = '2026-Q3'\" --format parquet > apis.parquet\n\n`credlens list frames`, `credlens list investigations` and `credlens explain apis` show what there is to ask."
+)]
 pub struct QueryArgs {
     /// SQL, the name of a saved investigation, or metrics/ID
     pub query: String,
-    /// The run folder
+    /// The run folder [default: the latest below the output folder]
     #[arg(long, value_name = "DIR")]
-    pub run: PathBuf,
+    pub run: Option<PathBuf>,
     /// Output form
     #[arg(long, value_enum, default_value = "table")]
     pub format: QueryFormat,
@@ -239,4 +242,5 @@ pub enum QueryFormat {
     Table,
     Csv,
     Json,
+    Parquet,
 }

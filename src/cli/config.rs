@@ -192,7 +192,7 @@ impl Config {
             None => Config::resolve(ConfigFile::default(), None, String::new()),
             Some(path) => {
                 let text = std::fs::read_to_string(&path).map_err(|error| Failure::io("A003", path.display().to_string(), error))?;
-                let file = toml::from_str(&text).map_err(|error| wrong(&path, error.to_string()))?;
+                let file = toml::from_str(&text).map_err(|error| unreadable(&path, &text, &error))?;
                 Config::resolve(file, Some(path), text)
             }
         }
@@ -200,7 +200,7 @@ impl Config {
 
     /// The configuration that a text says, its paths relative to the working folder.
     pub fn from_text(text: &str) -> Result<Config, Failure> {
-        let file = toml::from_str(text).map_err(|error| wrong(Path::new("credlens.toml"), error.to_string()))?;
+        let file = toml::from_str(text).map_err(|error| unreadable(Path::new("credlens.toml"), text, &error))?;
         Config::resolve(file, None, text.to_string())
     }
 
@@ -279,6 +279,13 @@ fn plain_text(value: &toml::Value) -> String {
 
 fn wrong(path: &Path, message: String) -> Failure {
     Failure::new("A003", message).at(path.display().to_string()).hint("README.md lists every key of credlens.toml with its unit and default")
+}
+
+fn unreadable(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
+    let failure = Failure::of_toml("A003", &path.display().to_string(), text, error);
+    let where_to_look = "README.md lists every key of credlens.toml with its unit and default";
+    let hint = failure.hint.as_deref().map_or_else(|| where_to_look.to_string(), |hint| format!("{hint} {where_to_look}"));
+    failure.hint(hint)
 }
 
 /// ` (line 14)` of the first line that sets a key.

@@ -16,6 +16,8 @@ pub mod document;
 #[forbid(unsafe_code)]
 pub mod encoding;
 #[forbid(unsafe_code)]
+pub mod excerpt;
+#[forbid(unsafe_code)]
 pub mod inventory;
 #[forbid(unsafe_code)]
 pub mod join;

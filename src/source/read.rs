@@ -101,6 +101,8 @@ pub struct Evidence {
     pub rejects: Vec<Reject>,
     /// (file, day) -> counts; duplicates are found later.
     pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
+    /// The copy of standard input, which the file `-` stands for.
+    pub stdin: Option<tempfile::TempPath>,
     /// Why calls could not be put on disk, if so: the run cannot go on.
     pub spill_error: Option<std::io::Error>,
 }
@@ -689,6 +691,11 @@ impl Part {
 }
 
 impl Evidence {
+    /// Where a file's bytes are: its path, or the copy of standard input.
+    pub fn place_of<'a>(&'a self, file: &'a SourceFile) -> &'a Path {
+        self.stdin.as_deref().filter(|_| file.path.as_os_str() == "-").unwrap_or(&file.path)
+    }
+
     /// Joins what the workers read, in an order that does not depend on who read what.
     fn absorb(&mut self, parts: Vec<Part>) {
         for part in parts {

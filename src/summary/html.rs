@@ -12,8 +12,10 @@ use super::report::prose::{Align, Cell, MAX_NAME_CHARACTERS, Prose, Span, Table,
 use super::report::{Coverage, FormatCoverage, HISTORY_PERIODS, Panel, Report, ScoreRow, words};
 use super::report::{SegmentGroup, SegmentLine};
 use crate::metric::outcome::{Judgement, Trend};
-use crate::period::format_day;
 use crate::units::{Count, Share};
+
+/// Columns of a name that stays on one line of a table.
+const SHORT_NAME: usize = 20;
 
 const PAGE_STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/tables.js");
@@ -97,7 +99,7 @@ fn score_table(out: &mut String, report: &Report, rows: &[&ScoreRow]) {
     let periods = report.period.grain().plural();
     let _ = writeln!(
         out,
-        "<table class=\"score\"><thead><tr><th scope=\"col\">Id</th><th scope=\"col\">Measure</th>\
+        "<div class=\"wide\"><table class=\"score\"><thead><tr><th scope=\"col\">Id</th><th scope=\"col\">Measure</th>\
          <th scope=\"col\" class=\"n\">Now</th><th scope=\"col\" class=\"n\">Target</th>\
          <th scope=\"col\" class=\"n\">{}</th><th scope=\"col\">{HISTORY_PERIODS} {periods}</th>\
          <th scope=\"col\">Status</th></tr></thead><tbody>",
@@ -124,7 +126,7 @@ fn score_table(out: &mut String, report: &Report, rows: &[&ScoreRow]) {
             status = ours(&words::status(row)),
         );
     }
-    out.push_str("</tbody></table>\n");
+    out.push_str("</tbody></table></div>\n");
 }
 
 fn status_class(row: &ScoreRow) -> &'static str {
@@ -194,11 +196,8 @@ fn coverage(out: &mut String, coverage: &Coverage) {
     for format in &coverage.formats {
         formats.push_up_to(usize::MAX, || coverage_cells(format));
     }
-    plain_table(out, &formats);
-    let gaps = coverage.gaps.iter().map(|gap| {
-        let (from, to) = (format_day(gap.from_us), format_day(gap.to_us));
-        format!("<strong>Gap:</strong> {} says nothing from {from} to {to}.", code(&gap.source))
-    });
+    wide_table(out, &formats);
+    let gaps = words::gaps(&coverage.gaps).into_iter().map(|(source, words)| format!("<strong>Gap:</strong> {} {words}.", code(source)));
     let matches = coverage.matches.iter().map(|it| {
         let (matched, seen) = (Count(it.matched), Count(it.seen));
         format!("The inventory knows {matched} of {seen} {} seen in the logs.", escape::html(&it.what))
@@ -247,7 +246,7 @@ fn measure(out: &mut String, report: &Report, row: &ScoreRow, panel: &Panel) {
         None => term(out, "Counts", &prose(&panel.counts)),
     }
     for group in &panel.segments {
-        term(out, &format!("By {}", words::plain_word(&group.kind)), &segments(group));
+        term(out, &format!("By {}", words::segment_kind(&group.kind)), &segments(group));
     }
     out.push_str("</dl>\n");
     charts(out, chart::trend(report, row).into_iter().chain(chart::of_metric(report, &row.id)));
@@ -305,7 +304,7 @@ fn details(out: &mut String, report: &Report, panel: &Panel) {
         let previous = report.previous.map(|it| it.short_beside(&report.period));
         let _ = writeln!(
             out,
-            "<table><thead><tr><th scope=\"col\">Statistic</th><th scope=\"col\" class=\"n\">Now</th>\
+            "<div class=\"wide\"><table><thead><tr><th scope=\"col\">Statistic</th><th scope=\"col\" class=\"n\">Now</th>\
              <th scope=\"col\" class=\"n\">{}</th><th scope=\"col\">Meaning</th></tr></thead><tbody>",
             previous.unwrap_or_else(|| "Before".to_owned())
         );
@@ -320,7 +319,7 @@ fn details(out: &mut String, report: &Report, panel: &Panel) {
                 prose(&it.meaning)
             );
         }
-        out.push_str("</tbody></table>\n");
+        out.push_str("</tbody></table></div>\n");
     }
     paragraph(out, &format!("<strong>Formula:</strong> {}", code(&panel.formula)));
     panel.docs.iter().for_each(|it| paragraph(out, &prose(it)));
@@ -336,7 +335,7 @@ fn responders(out: &mut String, report: &Report) {
     paragraph(out, &prose(&responders.summary));
     for (title, table) in [("Accepted after revocation", &responders.still_accepted), ("Open", &responders.open)] {
         if !table.is_empty() {
-            let _ = writeln!(out, "<h4>{title}</h4>");
+            let _ = writeln!(out, "<h3>{title}</h3>");
             long_table(out, table, title);
         }
     }
@@ -353,12 +352,12 @@ fn method(out: &mut String, report: &Report) {
     list(out, method.notes.iter().map(prose));
     for (title, table) in [("Targets", &method.targets), ("Bounds for missing evidence", &method.bounds), ("Thresholds", &method.thresholds)] {
         if !table.is_empty() {
-            let _ = writeln!(out, "<h4>{title}</h4>");
-            plain_table(out, table);
+            let _ = writeln!(out, "<h3>{title}</h3>");
+            wide_table(out, table);
         }
     }
     if !method.breaks.is_empty() {
-        out.push_str("<h4>Breaks in the trend</h4>\n");
+        out.push_str("<h3>Breaks in the trend</h3>\n");
         list(out, method.breaks.iter().map(prose));
     }
 }
@@ -393,6 +392,13 @@ fn long_table(out: &mut String, table: &Table, label: &str) {
     }
 }
 
+/// Scrolls sideways by itself where the page is narrower.
+fn wide_table(out: &mut String, table: &Table) {
+    out.push_str("<div class=\"wide\">\n");
+    plain_table(out, table);
+    out.push_str("</div>\n");
+}
+
 fn plain_table(out: &mut String, table: &Table) {
     out.push_str("<table><thead><tr>");
     for column in &table.columns {
@@ -419,6 +425,8 @@ fn align(align: Align) -> &'static str {
 
 fn cell_text(cell: &Cell) -> String {
     match cell {
+        // A short name is not broken at its hyphens.
+        Cell::Data(name) if escape::width(name) <= SHORT_NAME => code(name).replacen("<code>", "<code class=\"s\">", 1),
         Cell::Data(name) => code(name),
         Cell::Words(text) if text == "none" => "<strong>none</strong>".to_owned(),
         _ => ours(&cell.text()),

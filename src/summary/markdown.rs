@@ -200,10 +200,8 @@ fn coverage(out: &mut String, coverage: &Coverage) {
 }
 
 fn coverage_notes(out: &mut String, coverage: &Coverage) {
-    for gap in &coverage.gaps {
-        let (from, to) = (format_day(gap.from_us), format_day(gap.to_us));
-        let source = escape::markdown_code(&gap.source);
-        let _ = writeln!(out, "- **Gap:** {source} says nothing from {from} to {to}.");
+    for (source, words) in words::gaps(&coverage.gaps) {
+        let _ = writeln!(out, "- **Gap:** {} {words}.", escape::markdown_code(source));
     }
     for it in &coverage.matches {
         let (matched, seen) = (Count(it.matched), Count(it.seen));
@@ -247,7 +245,7 @@ fn measure(out: &mut String, report: &Report, row: &ScoreRow, panel: &Panel) {
         let shown: Vec<String> = group.segments.iter().take(SHOWN_SEGMENTS).map(segment).collect();
         let more = group.total - shown.len() as i64;
         let more = if more > 0 { format!(", {} more", Count(more)) } else { String::new() };
-        format!("**By {}:** {}{more}.", escape::markdown(&words::plain_word(&group.kind)), shown.join(", "))
+        format!("**By {}:** {}{more}.", escape::markdown(&words::segment_kind(&group.kind)), shown.join(", "))
     }));
     line(out, &facts.join("\\\n"));
     images(out, report, chart::trend(report, row).into_iter().chain(chart::of_metric(report, &row.id)));

@@ -307,6 +307,8 @@ pub struct ExceptionTraffic {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Heat {
     pub months: Vec<Period>,
+    /// APIs in all; `rows` may hold fewer.
+    pub n_apis: i64,
     pub rows: Vec<HeatRow>,
 }
 

@@ -46,6 +46,8 @@ const BUILDING: &str = ".credlens-building-";
 const LOCK: &str = ".lock";
 /// Name of an earlier run folder that is moved aside where two folders cannot be exchanged: `<building>.replaced.<its name>`.
 const REPLACED: &str = ".replaced.";
+/// How the names of files begin that `credlens retro` writes.
+pub const RETROSPECTIVE: &str = "retro-";
 /// The part of a run folder that holds records: for its owner alone.
 const PRIVATE: &str = "parquet";
 
@@ -93,6 +95,7 @@ impl RunFolder {
             }
             match exchange(&building, &place) {
                 Ok(()) => {
+                    keep_retrospectives(&building, &place)?;
                     fs::remove_dir_all(&building)?;
                     break;
                 }
@@ -142,7 +145,20 @@ fn replace_in_two_steps(building: &Path, place: &Path, name: &str) -> io::Result
         fs::rename(&aside, place)?;
         return Err(error);
     }
+    keep_retrospectives(Path::new(&aside), place)?;
     fs::remove_dir_all(&aside)
+}
+
+/// What `credlens retro` wrote into a run folder stays when the run is repeated; each file names the inputs it was made from.
+fn keep_retrospectives(replaced: &Path, place: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(replaced)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(RETROSPECTIVE) && entry.file_type()?.is_file() {
+            fs::rename(entry.path(), place.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a lock file and holds it.
@@ -261,6 +277,17 @@ mod tests {
         finish(parent.path(), "2");
         drop(RunFolder::start(parent.path()).unwrap());
         assert_eq!((names(parent.path()), fs::read_to_string(parent.path().join("run/run.json")).unwrap()), (vec!["run".into()], "2".into()));
+    }
+
+    #[test]
+    fn retrospectives_stay_when_a_run_is_repeated() {
+        let parent = tempfile::tempdir().unwrap();
+        finish(parent.path(), "1");
+        write_text(&parent.path().join("run/retro-SEC-1.md"), "notes").unwrap();
+        write_text(&parent.path().join("run/other.md"), "").unwrap();
+        finish(parent.path(), "2");
+        assert_eq!(names(&parent.path().join("run")), ["parquet", "retro-SEC-1.md", "run.json"]);
+        assert_eq!(fs::read_to_string(parent.path().join("run/retro-SEC-1.md")).unwrap(), "notes");
     }
 
     #[test]

@@ -4,9 +4,9 @@ use crate::cli::CommandResult;
 use crate::cli::args::Global;
 use crate::cli::commands::{library_of, print};
 use crate::cli::config::Config;
-use crate::diagnostic::{CODES, Failure};
+use crate::diagnostic::{CODES, Failure, did_you_mean, terminal_safe};
 use crate::frame::entity::EntityDefinition;
-use crate::frame::schema::frames;
+use crate::frame::schema::{ColumnSchema, frames};
 use crate::metric::catalog::Catalog;
 use crate::metric::definition::MetricDefinition;
 use std::fmt::Write;
@@ -20,8 +20,8 @@ pub fn command(id: &str, global: &Global) -> CommandResult {
     if let Some(definition) = catalog.definitions().get(&wanted) {
         return print(metric_page(definition, &catalog.queries[&wanted].sql).as_bytes());
     }
-    if let Some((code, meaning)) = CODES.iter().find(|(code, _)| *code == wanted) {
-        return print(format!("{code}\n  {meaning}\n").as_bytes());
+    if let Some((code, meaning, fix)) = CODES.iter().find(|(code, ..)| *code == wanted) {
+        return print(format!("{code}\n  {meaning}\n  What to do: {fix}\n").as_bytes());
     }
     if let Some(pack) = library.find(id) {
         let pack = &library.packs[pack];
@@ -36,11 +36,44 @@ pub fn command(id: &str, global: &Global) -> CommandResult {
             columns.iter().filter(|column| column.name == id).map(move |column| format!("{frame}.{}: {}\n", column.name, column.meaning))
         })
         .collect();
+    let of_entities = catalog.entities().flat_map(|(entity, definition)| {
+        let shown = definition.columns.iter().filter(|column| column.name == id && !definition.hidden.contains(&column.name));
+        shown.map(move |column| format!("{entity}.{}: {}\n", column.name, column.meaning))
+    });
+    let columns: String = columns.into_iter().chain(of_entities).collect();
     if !columns.is_empty() {
-        return print(columns.concat().as_bytes());
+        return print(columns.as_bytes());
     }
-    Err(Failure::new("A001", format!("nothing is called `{id}`"))
-        .hint("`credlens list metrics`, `credlens list packs` and `credlens list frames` show what there is"))
+    if let Some(columns) = frames().get(id) {
+        return print(frame_page(id, columns).as_bytes());
+    }
+    if let Some(sql) = Catalog::investigation(id) {
+        return print(format!("{id}: a saved investigation\n\n{}\n\nRun it: `credlens query {id} --run DIR`\n", sql.trim()).as_bytes());
+    }
+    Err(nothing_called(id, &catalog, &library))
+}
+
+/// With what was probably meant.
+fn nothing_called(id: &str, catalog: &Catalog, library: &crate::source::library::Library) -> Failure {
+    let metrics: Vec<String> = catalog.definitions().into_keys().collect();
+    let investigations = Catalog::investigations();
+    let frames = frames();
+    let mut known: Vec<&str> = metrics.iter().chain(&investigations).map(String::as_str).collect();
+    known.extend(CODES.iter().map(|(code, ..)| *code));
+    known.extend(library.packs.iter().map(|pack| pack.id()));
+    known.extend(frames.iter().flat_map(|(frame, columns)| columns.iter().map(|column| column.name.as_str()).chain([frame.as_str()])));
+    known.extend(catalog.entities().flat_map(|(name, entity)| entity.columns.iter().map(|column| column.name.as_str()).chain([name.as_str()])));
+    let lists = "`credlens list metrics`, `packs`, `frames` and `investigations` show what there is";
+    let hint = [did_you_mean(id, known).as_deref(), Some(lists)].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    Failure::new("A001", format!("nothing is called `{}`", terminal_safe(id))).hint(hint)
+}
+
+fn frame_page(name: &str, columns: &[ColumnSchema]) -> String {
+    let mut out = format!("{name}: a frame, below parquet/frames\n\n");
+    for column in columns {
+        let _ = writeln!(out, "  {:28} {:10} {}", column.name, format!("{:?}", column.kind).to_lowercase(), column.meaning);
+    }
+    out
 }
 
 fn metric_page(definition: &MetricDefinition, sql: &str) -> String {

@@ -3,7 +3,7 @@
 
 use crate::cli::CommandResult;
 use crate::cli::args::{Global, InspectArgs};
-use crate::cli::commands::{library_of, print};
+use crate::cli::commands::{STDIN, library_of, pack_named, print, spool_stdin};
 use crate::cli::config::Config;
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, build_frames};
@@ -23,10 +23,7 @@ const UNREAD_SHOWN: usize = 40;
 pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     let config = Config::load(global.config.as_deref(), &[])?;
     let library = library_of(&config)?;
-    let pack = match &args.pack {
-        Some(id) => Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")))?),
-        None => None,
-    };
+    let pack = args.pack.as_deref().map(|id| pack_named(&library, id)).transpose()?;
     let settings = ReadSettings {
         threads: 1,
         digester: Digester::new(config.hash_key.clone()),
@@ -39,10 +36,13 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         addresses: config.addresses,
         bound: None,
     };
-    if !args.file.is_file() {
+    let spooled = if args.file.as_os_str() == STDIN { Some(spool_stdin()?) } else { None };
+    let path = spooled.as_ref().map_or(args.file.clone(), |spooled| spooled.to_path_buf());
+    if !path.is_file() {
         return Err(Failure::new("A010", "no such file").at(args.file.display().to_string()));
     }
-    let mut evidence = read_all(std::slice::from_ref(&args.file), &library, &settings, &Progress::default());
+    let mut evidence = read_all(std::slice::from_ref(&path), &library, &settings, &Progress::default());
+    evidence.files[0].path.clone_from(&args.file);
     let mut out = String::new();
     let file = &evidence.files[0];
     match (&file.state, file.pack) {
@@ -91,7 +91,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     let wanted: BTreeSet<u64> = tables.iter().flat_map(|(_, table)| records_of(table).into_iter().take(args.records)).collect();
     let traced = match library.packs[pack].file.inventory.is_some() {
         true => Trace::default(),
-        false => trace(&args.file, pack, &library, &settings, &wanted).map_err(|error| Failure::io("A010", args.file.display().to_string(), error))?,
+        false => trace(&path, pack, &library, &settings, &wanted).map_err(|error| Failure::io("A010", args.file.display().to_string(), error))?,
     };
     for why in &traced.why {
         let _ = writeln!(out, "  why: {}", terminal_safe(why));

@@ -36,7 +36,8 @@ pub fn command(kind: ListKind, global: &Global) -> CommandResult {
         }
         ListKind::Investigations => {
             for name in Catalog::investigations() {
-                let _ = writeln!(out, "{name}");
+                let question = Catalog::investigation(&name).and_then(|sql| sql.lines().next()).unwrap_or_default();
+                let _ = writeln!(out, "{name:24} {}", question.trim_start_matches("--").trim());
             }
         }
     }

@@ -14,12 +14,12 @@ use crate::cli::CommandResult;
 use crate::cli::Gate;
 use crate::cli::args::{Arguments, Command};
 use crate::cli::config::Config;
-use crate::diagnostic::Failure;
+use crate::diagnostic::{Failure, did_you_mean, terminal_safe};
 use crate::source::library::Library;
 use crate::source::pack::{PackError, line_naming};
 use clap::CommandFactory;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Calls the command that was typed.
 pub fn dispatch(arguments: Arguments) -> CommandResult {
@@ -71,6 +71,15 @@ pub fn print(bytes: &[u8]) -> CommandResult {
     Ok(Gate::Passed)
 }
 
+/// The pack of this id, or a failure that tells which was probably meant.
+pub(crate) fn pack_named(library: &Library, id: &str) -> Result<usize, Failure> {
+    library.find(id).ok_or_else(|| {
+        let nearest = did_you_mean(id, library.packs.iter().map(|pack| pack.id()));
+        let hint = [nearest.as_deref(), Some("`credlens list packs` shows them")];
+        Failure::new("A001", format!("--pack: no pack is called `{}`", terminal_safe(id))).hint(hint.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    })
+}
+
 /// run.json of a finished run; an error that tells what is wrong with the folder.
 pub(crate) fn run_manifest(folder: &std::path::Path) -> Result<serde_json::Value, Failure> {
     let place = folder.join("run.json");
@@ -80,5 +89,46 @@ pub(crate) fn run_manifest(folder: &std::path::Path) -> Result<serde_json::Value
         );
     }
     let text = std::fs::read_to_string(&place).map_err(|error| Failure::io("A010", place.display().to_string(), error))?;
-    serde_json::from_str(&text).map_err(|error| Failure::new("A010", format!("run.json is broken: {error}")).at(place.display().to_string()))
+    let manifest: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| Failure::new("A010", format!("run.json is broken: {error}")).at(place.display().to_string()))?;
+    if manifest["schema_version"] != RUN_SCHEMA_VERSION {
+        let (tool, version) = (manifest["tool_version"].as_str().unwrap_or("?"), &manifest["schema_version"]);
+        let tool = crate::diagnostic::terminal_safe(tool);
+        return Err(Failure::new("A011", format!("credlens {tool} wrote this run in layout {version}; this version reads layout {RUN_SCHEMA_VERSION}"))
+            .at(place.display().to_string())
+            .hint("repeat the run with this version"));
+    }
+    Ok(manifest)
+}
+
+/// Layout of a run folder, as `schema_version` of its run.json.
+pub(crate) const RUN_SCHEMA_VERSION: u64 = 1;
+
+/// The run folder that was named, else the one written last below the output folder of the configuration.
+pub(crate) fn run_folder(named: Option<&Path>, config: &Config) -> Result<PathBuf, Failure> {
+    if let Some(folder) = named {
+        return Ok(folder.to_path_buf());
+    }
+    let written = |folder: &PathBuf| std::fs::metadata(folder.join("run.json")).and_then(|file| file.modified()).ok();
+    let folders = std::fs::read_dir(&config.out).into_iter().flatten().flatten().map(|entry| entry.path());
+    let latest = folders.filter_map(|folder| Some((written(&folder)?, folder))).max();
+    latest.map(|(_, folder)| folder).ok_or_else(|| {
+        Failure::new("A010", format!("there is no run folder below `{}`", config.out.display())).hint("name one with --run; `credlens run` makes one")
+    })
+}
+
+/// How standard input is spelled among paths, and cited as a file.
+pub(crate) const STDIN: &str = "-";
+
+/// Standard input as a file: formats are told apart, replays found and digests made by reading twice.
+pub(crate) fn spool_stdin() -> Result<tempfile::TempPath, Failure> {
+    use std::io::IsTerminal;
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        return Err(Failure::new("A010", "standard input is a terminal").hint("pipe a log into it: `zcat gw.gz | credlens run -`"));
+    }
+    let failed = |error| Failure::io("A010", STDIN, error);
+    let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
+    std::io::copy(&mut input.lock(), &mut file).map_err(failed)?;
+    Ok(file.into_temp_path())
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::CommandResult;
 use crate::cli::args::{Global, RetroArgs};
-use crate::cli::commands::{print, run_manifest};
+use crate::cli::commands::{print, run_folder, run_manifest};
 use crate::cli::config::Config;
 use crate::diagnostic::Failure;
 use crate::frame::table::{Column, Table};
@@ -36,12 +36,13 @@ const QUERIES: [(&str, &str); 15] = [
 
 /// Runs the command.
 pub fn command(args: &RetroArgs, global: &Global) -> CommandResult {
-    let manifest = run_manifest(&args.run)?;
     let config = Config::load(global.config.as_deref(), &[])?;
+    let run = run_folder(args.run.as_deref(), &config)?;
+    let manifest = run_manifest(&run)?;
     let catalog = Catalog::new(&config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     let key = key(args, &config);
-    let retro = retrospective(&catalog, &args.run, key)?;
-    let folder = args.out.clone().unwrap_or_else(|| args.run.clone());
+    let retro = retrospective(&catalog, &run, key)?;
+    let folder = args.out.clone().unwrap_or_else(|| run.clone());
     let output = |error| Failure::io("A020", folder.display().to_string(), error);
     std::fs::create_dir_all(&folder).map_err(output)?;
     let metadata = FileMetadata { run_digest: manifest["inputs_digest"].as_str().unwrap_or_default().to_string() };
@@ -84,6 +85,7 @@ pub fn retrospective(catalog: &Catalog, run: &Path, key: Key) -> Result<Retro, F
     }
     Ok(Retro {
         run: run.file_name().map_or_else(|| run.display().to_string(), |name| name.to_string_lossy().into_owned()),
+        inputs_digest: run_manifest(run)?["inputs_digest"].as_str().unwrap_or_default().to_string(),
         tool_version: env!("CARGO_PKG_VERSION").into(),
         as_of_us,
         grace_us: settings.int("grace_us", 0).unwrap_or(0),
@@ -290,7 +292,15 @@ mod tests {
     #[test]
     fn a_key_becomes_a_file_name_that_leads_nowhere_else() {
         let name = |key: &str| {
-            let retro = Retro { key: Key::Ticket(key.into()), run: String::new(), tool_version: String::new(), as_of_us: 0, grace_us: 0, subjects: Vec::new() };
+            let retro = Retro {
+                key: Key::Ticket(key.into()),
+                run: String::new(),
+                inputs_digest: String::new(),
+                tool_version: String::new(),
+                as_of_us: 0,
+                grace_us: 0,
+                subjects: Vec::new(),
+            };
             markdown::file_name(&retro, "md")
         };
         assert_eq!(name("SEC-101"), "retro-SEC-101.md");

@@ -1,10 +1,10 @@
 //! `credlens run`: read, build frames, measure, judge, report, write.
 
 use crate::cli::args::{Color, FailOn, Global, RunArgs};
-use crate::cli::commands::library_of;
+use crate::cli::commands::{RUN_SCHEMA_VERSION, STDIN, library_of, pack_named, spool_stdin};
 use crate::cli::config::{Config, parse_memory, parse_share};
 use crate::cli::{CommandResult, Gate};
-use crate::diagnostic::{Failure, terminal_safe};
+use crate::diagnostic::{Failure, did_you_mean, terminal_safe};
 use crate::frame::build::{FrameSettings, Frames, build_frames};
 use crate::frame::segment::Spill;
 use crate::frame::small::{Calendar, small_frames};
@@ -22,13 +22,15 @@ use crate::record::person::People;
 use crate::record::time::MICROS_PER_DAY;
 use crate::record::token::Digester;
 use crate::source::discover::{Discovery, discover};
+use crate::source::excerpt::excerpt;
 use crate::source::library::Library;
-use crate::source::open::open_file;
-use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, read_all};
-use crate::summary::report::Report;
+use crate::source::open::{Limits, open_file};
+use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, Reject, read_all};
 use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
+use crate::summary::report::{Report, ScoreRow};
 use crate::summary::write::{RunFolder, write_text};
 use crate::summary::{chart, feed, html, json, markdown, parquet, terminal};
+use crate::units::counted;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,9 +129,10 @@ pub struct Outcome {
     pub records: u64,
     pub rejects: u64,
     pub timings: Vec<(String, Duration)>,
-    pub query_timings: BTreeMap<String, Duration>,
-    /// Each file with its format or state, and its records.
-    pub files: Vec<(String, String, u64)>,
+    pub query_timings: Vec<(String, Duration)>,
+    /// Texts of the packs, by their place in the library.
+    pub packs: Vec<String>,
+    pub limits: Limits,
     /// Where a dry run wrote; gone with the outcome.
     pub scratch: Option<RunFolder>,
 }
@@ -199,13 +202,9 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
         let place = plan.config.file.as_ref().map_or_else(String::new, |file| file.display().to_string());
         return Err(Failure::new("A003", format!("`sources.{id}`: no pack is called `{id}`")).at(place).hint("`credlens list packs` shows them"));
     }
-    let pack = match &plan.pack {
-        Some(id) => {
-            Some(library.find(id).ok_or_else(|| Failure::new("A001", format!("--pack: no pack is called `{id}`")).hint("`credlens list packs` shows them"))?)
-        }
-        None => None,
-    };
-    let mut found = discover(&plan.paths);
+    let pack = plan.pack.as_deref().map(|id| pack_named(&library, id)).transpose()?;
+    let named: Vec<String> = plan.paths.iter().filter(|path| *path != STDIN).cloned().collect();
+    let mut found = discover(&named);
     // The configuration that is in use is no evidence, wherever it lies.
     let own = plan.config.file.as_ref().and_then(|file| file.canonicalize().ok());
     found.files.retain(|file| own.is_none() || file.canonicalize().ok() != own);
@@ -223,7 +222,16 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
         addresses: plan.addresses,
         bound: Some(memory_bound(plan, folder.path())),
     };
+    let stdin = if named.len() < plan.paths.len() { Some(spool_stdin()?) } else { None };
+    if let Some(stdin) = &stdin {
+        // First, as its name comes before every other in the order of paths.
+        found.files.insert(0, stdin.to_path_buf());
+    }
     let mut evidence = read_all(&found.files, &library, &settings, progress);
+    if let Some(stdin) = stdin {
+        evidence.files[0].path = PathBuf::from(STDIN);
+        evidence.stdin = Some(stdin);
+    }
     if let Some(error) = evidence.spill_error.take() {
         return Err(output(error));
     }
@@ -271,39 +279,13 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     write_text(&folder.path().join("run.json"), &(serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n")).map_err(output)?;
     let (folder, scratch) = match plan.is_dry_run {
         true => (folder.path().to_path_buf(), Some(folder)),
-        false => {
-            keep_retrospectives(&plan.out.join(&name), folder.path()).map_err(output)?;
-            (folder.finish(&name).map_err(output)?, None)
-        }
+        false => (folder.finish(&name).map_err(output)?, None),
     };
     clock.lap("write");
-    let (files, query_timings) = (told_files(&evidence, &library), results.timings);
-    Ok(Outcome { query_timings, files, folder, report, rows, evidence, notes, failed_gates, records, rejects, timings: clock.laps, scratch })
-}
-
-/// Copies what `credlens retro` wrote into an earlier run folder: people answer its questions there.
-fn keep_retrospectives(earlier: &Path, folder: &Path) -> std::io::Result<()> {
-    let Ok(entries) = std::fs::read_dir(earlier) else { return Ok(()) };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.starts_with("retro-") && (name.ends_with(".md") || name.ends_with(".parquet")) && path.is_file() {
-            std::fs::copy(&path, folder.join(name))?;
-        }
-    }
-    Ok(())
-}
-
-/// Each file with its format or state, and its records.
-fn told_files(evidence: &Evidence, library: &Library) -> Vec<(String, String, u64)> {
-    let mut records = vec![0; evidence.files.len()];
-    for ((file, _), counts) in &evidence.ledger {
-        records[*file as usize] += counts.records;
-    }
-    let told = |(index, file): (usize, &crate::source::read::SourceFile)| {
-        let format = file.pack.map_or_else(|| describe(&file.state), |pack| library.packs[pack].id().to_string());
-        (terminal_safe(&file.path.to_string_lossy()), terminal_safe(&format), records[index])
-    };
-    evidence.files.iter().enumerate().map(told).collect()
+    let query_timings = results.timings.iter().map(|(name, duration)| (name.clone(), *duration)).collect();
+    let packs = library.packs.iter().map(|pack| pack.text.clone()).collect();
+    let (timings, limits) = (clock.laps, plan.config.limits);
+    Ok(Outcome { folder, report, rows, evidence, notes, failed_gates, records, rejects, timings, query_timings, packs, limits, scratch })
 }
 
 /// Keeps the measures that `--only` and `--skip` leave; facts and entities stay.
@@ -357,9 +339,13 @@ pub(super) fn check_targets(plan: &Plan, catalog: &Catalog) -> Result<(), Failur
     let place = plan.config.file.as_ref().map_or_else(|| "credlens.toml".to_string(), |file| file.display().to_string());
     for (id, target) in &plan.config.measure.targets {
         let Some(definition) = definitions.get(id) else {
-            return Err(Failure::new("A003", format!("unknown key `targets.{id}`: no metric has this id"))
-                .at(place)
-                .hint("`credlens list metrics` shows all ids"));
+            let nearest = did_you_mean(id, definitions.keys().map(String::as_str));
+            let hint = [nearest.as_deref(), Some("`credlens list metrics` shows all ids")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let failure = Failure::new("A003", format!("unknown key `targets.{}`: no metric has this id", terminal_safe(id))).hint(hint);
+            return Err(match plan.config.text.find(id.as_str()) {
+                Some(at) => failure.in_text(&place, &plan.config.text, at..at + id.len()),
+                None => failure.at(place),
+            });
         };
         if !crate::metric::definition::is_value_of(definition.unit, *target) {
             return Err(Failure::new("A003", format!("`targets.{id}`: {target} is no {}", definition.unit.as_str())).at(place));
@@ -556,28 +542,45 @@ fn day_gaps(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<
     gaps
 }
 
-/// Pauses of a log that are worth a word. Of a source that speaks on (almost) every day: each day on which it does not. Of
-/// others: at least three days, and three times as long as 95 % of its pauses, so that one that seldom speaks does not fill
-/// the report.
-fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, streams: &BTreeSet<String>) -> Vec<((String, i64), i64)> {
+/// Pauses of a log that are worth a word. Of a source that speaks a lot on nine days in ten: each day on which it says nothing.
+/// Of others: at least three days, and three times as long as 95 % of their pauses, so that one that seldom speaks does not
+/// fill the report. (coverage.parquet has every pause.)
+fn unusual_gaps(gaps: BTreeMap<(String, i64), i64>, records: &BTreeMap<String, Vec<u64>>, streams: &BTreeSet<String>) -> Vec<((String, i64), i64)> {
     const SHORTEST_DAYS: i64 = 3;
-    /// Days by which a source is known to speak daily.
+    /// Days by which a source is known, and records of a day that make silence unlikely.
     const KNOWN_BY_DAYS: usize = 14;
+    const MANY_RECORDS: u64 = 5;
     let mut by_source: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for ((source, _), gap) in &gaps {
         by_source.entry(source).or_default().push(*gap);
     }
-    for pauses in by_source.values_mut() {
+    let shortest = |source: &str, pauses: &mut Vec<i64>| {
         pauses.sort_unstable();
-    }
-    let shortest = |pauses: &Vec<i64>| match pauses[(pauses.len() - 1) * 95 / 100] {
-        0 if pauses.len() >= KNOWN_BY_DAYS => 1,
-        usual => SHORTEST_DAYS.max(3 * usual),
+        let days = records.get(source).map(Vec::as_slice).unwrap_or_default();
+        let speaks_daily = days.len() >= KNOWN_BY_DAYS && days[days.len() / 10] >= MANY_RECORDS;
+        match pauses[(pauses.len() - 1) * 95 / 100] {
+            0 if speaks_daily => 1,
+            usual => SHORTEST_DAYS.max(3 * usual),
+        }
     };
-    let shortest: BTreeMap<String, i64> = by_source.iter().map(|(source, pauses)| (source.to_string(), shortest(pauses))).collect();
+    let shortest: BTreeMap<String, i64> = by_source.into_iter().map(|(source, mut pauses)| (source.to_string(), shortest(source, &mut pauses))).collect();
     // A pause of years lies before or after a record that a wrong clock dated.
     let is_pause = |gap: i64| gap <= crate::frame::small::STRAY_GAP_DAYS;
     gaps.into_iter().filter(|((source, _), gap)| streams.contains(source) && is_pause(*gap) && *gap >= shortest[source]).collect()
+}
+
+/// Records of each source on each day that has any, the fewest first.
+fn records_by_day(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> BTreeMap<String, Vec<u64>> {
+    let mut days: BTreeMap<(String, i64), u64> = BTreeMap::new();
+    for ((file, day), counts) in &evidence.ledger {
+        if let Some(day) = day {
+            *days.entry((source_of(*file), *day)).or_default() += counts.records;
+        }
+    }
+    let mut records: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    days.into_iter().for_each(|((source, _), count)| records.entry(source).or_default().push(count));
+    records.values_mut().for_each(|counts| counts.sort_unstable());
+    records
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -597,7 +600,7 @@ fn report_input(
     let source_of = |file: u32| source_name(evidence, library, file);
     let streams: BTreeSet<String> =
         library.packs.iter().filter(|pack| pack.request.is_some() || pack.identity_event.is_some()).map(|pack| pack.id().to_string()).collect();
-    let gaps = unusual_gaps(day_gaps(evidence, &source_of), &streams);
+    let gaps = unusual_gaps(day_gaps(evidence, &source_of), &records_by_day(evidence, &source_of), &streams);
     ReportInput {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         organisation: None,
@@ -729,7 +732,7 @@ fn digests(plan: &Plan, evidence: &Evidence, catalog: &Catalog) -> Digests {
     let mut inputs = Sha256::new();
     for file in &evidence.files {
         inputs.update(file.path.to_string_lossy().as_bytes());
-        inputs.update(file_digest(&file.path).as_bytes());
+        inputs.update(file_digest(evidence.place_of(file)).as_bytes());
     }
     let hex = |digest: Sha256| crate::record::token::hex(&digest.finalize());
     Digests { config: hex(Sha256::new().chain_update(plan.config.text.as_bytes())), inputs: hex(inputs), queries: catalog.digest() }
@@ -805,7 +808,7 @@ fn manifest(
                 "format": file.pack.map(|pack| library.packs[pack].id()),
                 "state": describe(&file.state),
                 "bytes": file.bytes,
-                "digest": file_digest(&file.path),
+                "digest": file_digest(evidence.place_of(file)),
                 "records": records, "rows": rows, "duplicates": duplicates, "skipped": skipped, "rejects": rejects,
             })
         })
@@ -814,7 +817,7 @@ fn manifest(
         catalog.queries.values().map(|query| (query.name.as_str(), crate::record::token::hex(&Sha256::digest(query.sql.as_bytes())))).collect();
     let millis = |duration: &Duration| duration.as_secs_f64() * 1000.0;
     serde_json::json!({
-        "schema_version": 1,
+        "schema_version": RUN_SCHEMA_VERSION,
         "tool": "credlens",
         "tool_version": env!("CARGO_PKG_VERSION"),
         "period": calendar.headline.to_string(),
@@ -848,39 +851,21 @@ fn tell(outcome: &Outcome, elapsed: Duration, global: &Global) -> Result<(), Fai
     for note in &outcome.notes {
         text += &format!("{note}\n");
     }
-    text += &details(outcome, global.verbose);
     text +=
         &format!("Read {} files, {} records in {:.1} s. ", outcome.evidence.files.len(), crate::units::Count(outcome.records as i64), elapsed.as_secs_f64());
     text += &reject_line(outcome);
-    text += "\n\n";
+    text += "\n";
+    text += &reject_details(outcome);
+    text += "\n";
     text += &terminal::scorecard(&outcome.report, width, is_colored);
     text += &match outcome.scratch {
         Some(_) => "Dry run: nothing was written.\n".to_string(),
-        None => format!("Wrote {}: summary.md, summary.html, summary.json, charts, parquet, run.json\n", outcome.folder.display()),
+        None => format!("Wrote {}: summary.md, summary.html, summary.json, charts, parquet, run.json\n", outcome.folder.display()) + &next_step(outcome),
     };
+    if global.verbose > 0 {
+        text += &details(outcome, global.verbose);
+    }
     out.write_all(text.as_bytes()).map_err(|error| Failure::io("A020", "stderr", error))
-}
-
-/// What `--verbose` adds.
-fn details(outcome: &Outcome, verbose: u8) -> String {
-    let mut text = String::new();
-    let millis = |duration: &Duration| duration.as_secs_f64() * 1000.0;
-    if verbose > 0 {
-        for (path, format, records) in &outcome.files {
-            text += &format!("{path}: {format}, {} records\n", crate::units::Count(*records as i64));
-        }
-        for (stage, time) in &outcome.timings {
-            text += &format!("{stage}: {:.0} ms\n", millis(time));
-        }
-    }
-    if verbose > 1 {
-        let mut queries: Vec<_> = outcome.query_timings.iter().collect();
-        queries.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-        for (query, time) in queries {
-            text += &format!("query {query}: {:.1} ms\n", millis(time));
-        }
-    }
-    text
 }
 
 fn reject_line(outcome: &Outcome) -> String {
@@ -894,6 +879,75 @@ fn reject_line(outcome: &Outcome) -> String {
     let main = reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| *reason).unwrap_or("");
     let share = crate::units::Share(outcome.rejects as f64 / outcome.records.max(1) as f64);
     format!("Rejected {} ({share}), most for `{main}`: see parquet/rejects.parquet", outcome.rejects)
+}
+
+/// Reasons of rejection told one by one; the rest is in rejects.parquet.
+const REASONS_TOLD: usize = 3;
+
+/// The commonest reasons: how many alike, the first record as file:record, and the shape of its line.
+fn reject_details(outcome: &Outcome) -> String {
+    let evidence = &outcome.evidence;
+    let mut reasons: BTreeMap<&str, Vec<&Reject>> = BTreeMap::new();
+    for reject in &evidence.rejects {
+        reasons.entry(reject.reason).or_default().push(reject);
+    }
+    let mut reasons: Vec<(&str, Vec<&Reject>)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(reason, rejects)| (std::cmp::Reverse(rejects.len()), *reason));
+    let mut text = String::new();
+    for (reason, rejects) in reasons.iter().take(REASONS_TOLD) {
+        let Some(first) = rejects.iter().min_by_key(|reject| (reject.file, reject.record)) else { continue };
+        let file = &evidence.files[first.file as usize];
+        let files = rejects.iter().map(|reject| reject.file).collect::<BTreeSet<_>>().len();
+        let alike = format!("{} in {}", counted(rejects.len() as i64, "record", "records"), counted(files as i64, "file", "files"));
+        text += &format!("warning[A012]: {reason}: {alike}\n  --> {}:{}\n", terminal_safe(&file.path.display().to_string()), first.record);
+        let pack = file.pack.and_then(|pack| outcome.packs.get(pack)).map(String::as_str).unwrap_or_default();
+        if let Some(found) = excerpt(evidence.place_of(file), first.byte_offset, reason, pack, &outcome.limits) {
+            text += &format!("   | {}\n", terminal_safe(&found.line));
+            text += &found.caret.map(|(start, length)| format!("   | {}{}\n", " ".repeat(start), "^".repeat(length.max(1)))).unwrap_or_default();
+        }
+    }
+    text
+}
+
+/// The command that shows most of what is worst.
+fn next_step(outcome: &Outcome) -> String {
+    let run = outcome.folder.display();
+    let report = &outcome.report;
+    let first = |test: &dyn Fn(&ScoreRow) -> bool| report.scorecard.iter().filter(|row| test(row)).min_by_key(|row| !row.is_headline);
+    let worst = first(&|row| row.trend == Trend::Regressing).or_else(|| first(&|row| row.judgement == Judgement::Missed));
+    let explain = worst.map(|row| format!("`credlens explain {}`", row.id));
+    let responders = &report.responders;
+    let query = match (responders.still_accepted.is_empty(), responders.open.is_empty()) {
+        (false, _) => Some(format!("`credlens query calls_after_revocation --run {run}`")),
+        (true, false) => Some(format!("`credlens query open_cases --run {run}`")),
+        (true, true) => None,
+    };
+    let steps: Vec<String> = query.into_iter().chain(explain).collect();
+    if steps.is_empty() { String::new() } else { format!("Next: {}\n", steps.join("   or   ")) }
+}
+
+/// What --verbose adds: every file, and where the time went.
+fn details(outcome: &Outcome, verbose: u8) -> String {
+    let evidence = &outcome.evidence;
+    let mut sums: BTreeMap<u32, [u64; 5]> = BTreeMap::new();
+    for ((file, _), counts) in &evidence.ledger {
+        let sum = sums.entry(*file).or_default();
+        for (place, count) in sum.iter_mut().zip([counts.records, counts.rows, counts.duplicates, counts.skipped, counts.rejects]) {
+            *place += count;
+        }
+    }
+    let mut text = String::from("\n   records       rows  duplicates  skipped  rejects  file\n");
+    for (index, file) in evidence.files.iter().enumerate() {
+        let [records, rows, duplicates, skipped, rejects] = sums.get(&(index as u32)).copied().unwrap_or_default();
+        let path = terminal_safe(&file.path.display().to_string());
+        text += &format!("{records:10} {rows:10} {duplicates:11} {skipped:8} {rejects:8}  {path}\n");
+    }
+    text += "\n";
+    let timings = outcome.timings.iter().chain(outcome.query_timings.iter().filter(|_| verbose > 1));
+    for (name, duration) in timings {
+        text += &format!("{:10.3} s  {name}\n", duration.as_secs_f64());
+    }
+    text
 }
 
 /// A line for each gate that failed.

@@ -11,6 +11,7 @@ mod diagnose;
 #[forbid(unsafe_code)]
 pub mod expression;
 mod grammar;
+#[forbid(unsafe_code)]
 pub mod json;
 #[forbid(unsafe_code)]
 pub mod logfmt;

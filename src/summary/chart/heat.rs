@@ -3,7 +3,8 @@
 use super::Chart;
 use super::canvas::{Anchor, Canvas, Fill, label};
 use crate::summary::report::{HeatCell, Report};
-use crate::units::Share;
+use crate::units::{Count, Share};
+use std::fmt::Write;
 
 const NAME_CHARACTERS: usize = 26;
 const NAMES_END: f64 = 190.0;
@@ -17,7 +18,10 @@ pub fn chart(report: &Report) -> Option<Chart> {
     if heat.rows.is_empty() || heat.months.is_empty() {
         return None;
     }
-    let title = "Calls that could be replayed, by API and month".to_owned();
+    let mut title = "Calls that could be replayed, by API and month".to_owned();
+    if heat.n_apis > heat.rows.len() as i64 {
+        let _ = write!(title, " ({} of {} APIs)", heat.rows.len(), Count(heat.n_apis));
+    }
     let mut canvas = Canvas::new(&title);
     let caption = "0% proof only, 100% bearer only, between: both accepted; ? too little evidence, · no calls";
     canvas.text(16.0, 39.0, "", Anchor::Start, caption);

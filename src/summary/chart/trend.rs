@@ -103,7 +103,7 @@ fn band(canvas: &mut Canvas, history: &[HistoryPoint], run: std::ops::Range<usiz
 fn labels(canvas: &mut Canvas, row: &ScoreRow, x: &impl Fn(usize) -> f64, y: &Scale) {
     for (index, point) in row.history.iter().enumerate() {
         let Some(value) = point.value else {
-            canvas.text(x(index), BOTTOM - 8.0, "", Anchor::Middle, "?");
+            canvas.text(x(index), BOTTOM - 8.0, "c-o", Anchor::Middle, "?");
             continue;
         };
         let at = y.at(value);

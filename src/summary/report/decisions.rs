@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::input::ApiRow;
+use super::input::{ApiRow, IdentityRow};
 use super::lookup::Lookup;
 use super::offenders::{broadest_apis, cases, worst_apis};
 use super::prose::Prose;
+use super::words::upper_first;
 use super::{Decision, ScoreRow, words};
 use crate::metric::outcome::{Judgement, Trend};
 use crate::units::{Share, counted};
@@ -29,7 +30,7 @@ pub fn decisions(lookup: &Lookup, scorecard: &[ScoreRow]) -> Vec<Decision> {
         needs_work("ID01").and_then(|_| ungoverned(lookup)),
         needs_work("TK02").and_then(|_| lasting_secrets(lookup)),
         needs_work("SP02").and_then(|_| unused_grants(lookup)),
-        missing_inputs(scorecard),
+        missing_inputs(lookup, scorecard),
     ];
     drafts.into_iter().flatten().chain(others(lookup, scorecard)).take(MAX_DECISIONS).collect()
 }
@@ -38,7 +39,7 @@ fn still_accepted(lookup: &Lookup) -> Option<Decision> {
     let names: Vec<&str> = super::offenders::late_credentials(lookup).into_iter().map(|(credential, _)| credential).collect();
     let credentials = lookup.input.entities.credentials.iter().filter(|row| names.contains(&row.credential.as_str()));
     let owners = credentials.filter_map(|row| lookup.identity_owner(row.identity.as_deref()));
-    draft("RV03", names.len(), owners.collect(), |count| {
+    draft(lookup, "RV03", names.len(), owners.collect(), |count| {
         let text = counted(count, "credential that was", "credentials that were");
         let text = format!("Block at the gateway {text} accepted after revocation: ");
         Prose::new().text(text).names(names.iter().copied(), SHOWN_NAMES)
@@ -51,7 +52,7 @@ fn open_cases(lookup: &Lookup) -> Option<Decision> {
     let owners = rows.iter().filter_map(|row| lookup.identity_owner(row.identity.as_deref()));
     let oldest = rows.first().and_then(|row| words::elapsed(row.detected_at_us, Some(lookup.input.as_of_us)).map(words::duration));
     let names = rows.iter().filter_map(|row| row.ticket.as_deref());
-    draft("RV01", rows.len(), owners.collect(), |count| {
+    draft(lookup, "RV01", rows.len(), owners.collect(), |count| {
         let age = oldest.map(|age| format!(", the oldest for {age}")).unwrap_or_default();
         let text = counted(count, "compromised credential that is", "compromised credentials that are");
         let prose = Prose::new().text(format!("Revoke {text} still open{age}"));
@@ -67,7 +68,7 @@ fn expired_exceptions(lookup: &Lookup) -> Option<Decision> {
     let mut rows: Vec<_> = all.filter(|row| row.state == "expired_in_use").collect();
     rows.sort_by_key(|row| (std::cmp::Reverse(row.calls), &row.id));
     let owners = rows.iter().filter_map(|row| row.owner.as_deref()).collect();
-    draft("EX02", rows.len(), owners, |count| {
+    draft(lookup, "EX02", rows.len(), owners, |count| {
         let text = counted(count, "exception that expired but still carries", "exceptions that expired but still carry");
         let names = rows.iter().map(|row| row.id.as_str());
         Prose::new().text(format!("Close or renew {text} calls: ")).names(names, SHOWN_NAMES)
@@ -83,7 +84,7 @@ fn apis(lookup: &Lookup, row: &ScoreRow, ask: &str, apis: Vec<&ApiRow>) -> Optio
         let share = (numerator + apis.len() as i64) as f64 / denominator as f64;
         format!(" (would move {} to {})", row.id, Share(share))
     });
-    draft(&row.id, apis.len(), owners, |count| {
+    draft(lookup, &row.id, apis.len(), owners, |count| {
         let text = format!("{ask} {}: ", counted(count, "API", "APIs"));
         let names = apis.iter().map(|api| api.api.as_str());
         Prose::new().text(text).names(names, SHOWN_NAMES).text(effect.unwrap_or_default())
@@ -91,19 +92,30 @@ fn apis(lookup: &Lookup, row: &ScoreRow, ask: &str, apis: Vec<&ApiRow>) -> Optio
 }
 
 fn ungoverned(lookup: &Lookup) -> Option<Decision> {
-    let live = || lookup.input.entities.identities.iter().filter(|row| row.is_live && row.judged);
-    let count = |test: fn(&&super::input::IdentityRow) -> bool| live().filter(test).count();
-    let ownerless = count(|row| row.is_unowned == Some(true) || row.is_orphaned == Some(true));
-    let dormant = count(|row| row.is_dormant == Some(true));
-    draft("ID01", ownerless + dormant, Vec::new(), |_| {
-        let asks = [
-            (ownerless, "name an owner for", "identity without one", "identities without one"),
-            (dormant, "disable", "dormant identity", "dormant identities"),
-        ];
-        let asks: Vec<String> =
-            asks.into_iter().filter(|(n, ..)| *n > 0).map(|(n, ask, one, many)| format!("{ask} {}", counted(n as i64, one, many))).collect();
-        Prose::new().text(upper_first(&asks.join("; ")))
-    })
+    let names = |test: fn(&IdentityRow) -> bool| -> Vec<&IdentityRow> {
+        let mut rows: Vec<&IdentityRow> = lookup.input.entities.identities.iter().filter(|row| row.is_live && row.judged && test(row)).collect();
+        rows.sort_by_key(|row| &row.identity);
+        rows
+    };
+    let unowned = names(|row| row.is_unowned == Some(true));
+    let orphaned = names(|row| row.is_orphaned == Some(true) && row.is_unowned != Some(true));
+    let dormant = names(|row| row.is_dormant == Some(true));
+    let asks = [
+        ("name an owner for", "identity without one", "identities without one", &unowned),
+        ("name a new owner for", "identity whose owner has left", "identities whose owners have left", &orphaned),
+        ("disable", "dormant identity", "dormant identities", &dormant),
+    ];
+    let mut prose = Prose::new();
+    for (ask, one, many, rows) in asks.into_iter().filter(|(.., rows)| !rows.is_empty()) {
+        let ask = if prose.is_empty() { upper_first(ask) } else { format!("; {ask}") };
+        let identities = rows.iter().map(|row| row.identity.as_str());
+        prose = prose.text(format!("{ask} {}: ", counted(rows.len() as i64, one, many))).names(identities, SHOWN_NAMES);
+        let departed: BTreeSet<&str> = rows.iter().filter_map(|row| row.owner.as_deref()).filter(|owner| lookup.has_left(owner)).collect();
+        if !departed.is_empty() && one.contains("left") {
+            prose = prose.text(" (of ").names(departed, SHOWN_NAMES).text(")");
+        }
+    }
+    draft(lookup, "ID01", unowned.len() + orphaned.len() + dormant.len(), Vec::new(), |_| prose)
 }
 
 fn lasting_secrets(lookup: &Lookup) -> Option<Decision> {
@@ -112,7 +124,7 @@ fn lasting_secrets(lookup: &Lookup) -> Option<Decision> {
         lookup.input.entities.credentials.iter().filter(|row| row.is_short_lived == Some(false) && row.ended_at_us.is_none_or(|it| it >= at)).collect();
     let owners = rows.iter().filter_map(|row| lookup.identity_owner(row.identity.as_deref()));
     let never = rows.iter().filter(|row| row.expires_at_us.is_none()).count();
-    draft("TK02", rows.len(), owners.collect(), |count| {
+    draft(lookup, "TK02", rows.len(), owners.collect(), |count| {
         let text = counted(count, "credential that outlives its limit", "credentials that outlive their limit");
         let never = if never > 0 { format!(", {never} without any expiry") } else { String::new() };
         Prose::new().text(format!("Rotate {text}{never}"))
@@ -124,7 +136,7 @@ fn unused_grants(lookup: &Lookup) -> Option<Decision> {
     let rows: Vec<_> = grants.filter(|row| row.state == "unused").collect();
     let owners = rows.iter().filter_map(|row| lookup.identity_owner(Some(&row.identity)));
     let identities: BTreeSet<&str> = rows.iter().map(|row| row.identity.as_str()).collect();
-    draft("SP02", rows.len(), owners.collect(), |count| {
+    draft(lookup, "SP02", rows.len(), owners.collect(), |count| {
         Prose::new().text(format!(
             "Remove {} of {} that no call used for 90 days",
             counted(count, "grant", "grants"),
@@ -133,7 +145,7 @@ fn unused_grants(lookup: &Lookup) -> Option<Decision> {
     })
 }
 
-fn missing_inputs(scorecard: &[ScoreRow]) -> Option<Decision> {
+fn missing_inputs(lookup: &Lookup, scorecard: &[ScoreRow]) -> Option<Decision> {
     let mut needed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for row in scorecard.iter().filter(|row| row.judgement == Judgement::NotMeasured) {
         if let Some(input) = row.reason.as_deref().and_then(words::missing_input) {
@@ -143,7 +155,7 @@ fn missing_inputs(scorecard: &[ScoreRow]) -> Option<Decision> {
     let first = needed.values().flatten().next()?;
     let inputs = needed.iter().map(|(input, ids)| format!("{input} (for {})", ids.join(", ")));
     let text = format!("Supply {}", inputs.collect::<Vec<_>>().join("; "));
-    draft(first, needed.len(), Vec::new(), |_| Prose::new().text(text))
+    draft(lookup, first, needed.len(), Vec::new(), |_| Prose::new().text(text))
 }
 
 /// Any other measure that got worse, with the fix of its definition.
@@ -162,14 +174,18 @@ fn others(lookup: &Lookup, scorecard: &[ScoreRow]) -> Vec<Decision> {
     scorecard.iter().filter(is_open).filter_map(draft).collect()
 }
 
-/// Nothing to decide, no draft. Owners are listed once, by name.
-fn draft(metric_id: &str, count: usize, owners: Vec<&str>, text: impl FnOnce(i64) -> Prose) -> Option<Decision> {
+/// Nothing to decide, no draft. Owners are listed once, by name; of those who have left nothing can be asked, so they are named
+/// apart.
+fn draft(lookup: &Lookup, metric_id: &str, count: usize, owners: Vec<&str>, text: impl FnOnce(i64) -> Prose) -> Option<Decision> {
     let owners: BTreeSet<&str> = owners.into_iter().collect();
-    (count > 0).then(|| Decision { metric_id: metric_id.to_owned(), text: text(count as i64), owners: owners.into_iter().map(str::to_owned).collect() })
-}
-
-fn upper_first(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(char::to_uppercase);
-    first.into_iter().flatten().chain(characters).collect()
+    let (departed, present): (Vec<&str>, Vec<&str>) = owners.into_iter().partition(|owner| lookup.has_left(owner));
+    (count > 0).then(|| {
+        let text = text(count as i64);
+        let text = match departed.len() {
+            0 => text,
+            1 => text.text(". An owner has left: ").names(departed, SHOWN_NAMES),
+            _ => text.text(". Owners have left: ").names(departed, SHOWN_NAMES),
+        };
+        Decision { metric_id: metric_id.to_owned(), text, owners: present.into_iter().map(str::to_owned).collect() }
+    })
 }

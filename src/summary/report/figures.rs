@@ -129,11 +129,13 @@ fn heat(lookup: &Lookup) -> Heat {
     }
     let mut rows: Vec<_> = by_api.into_iter().collect();
     rows.sort_by_key(|(api, (replayable, _))| (Reverse(*replayable), *api));
+    let n_apis = rows.len() as i64;
     rows.truncate(MAX_HEAT_ROWS);
     let rows: Vec<HeatRow> = rows.into_iter().map(|(api, (_, cells))| HeatRow { api: api.to_owned(), cells }).collect();
     let seen: Vec<bool> = (0..months.len()).map(|index| rows.iter().any(|row| row.cells[index] != HeatCell::NoCalls)).collect();
     let kept = |index: &usize| seen.get(*index).copied().unwrap_or(false);
     Heat {
+        n_apis,
         months: (0..months.len()).filter(kept).map(|index| months[index]).collect(),
         rows: rows.into_iter().map(|row| HeatRow { cells: (0..row.cells.len()).filter(kept).map(|index| row.cells[index]).collect(), api: row.api }).collect(),
     }

@@ -1,6 +1,6 @@
 //! Finding rows and owners while a report is built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{ApiRow, ReportInput};
 use crate::metric::outcome::{ALL, MetricRow, VALUE};
@@ -11,6 +11,7 @@ pub struct Lookup<'a> {
     rows: BTreeMap<(&'a str, &'a str, Period), Vec<&'a MetricRow>>,
     api_owners: BTreeMap<&'a str, &'a str>,
     identity_owners: BTreeMap<&'a str, &'a str>,
+    departed_owners: BTreeSet<&'a str>,
 }
 
 impl<'a> Lookup<'a> {
@@ -34,7 +35,9 @@ impl<'a> Lookup<'a> {
         let api_owners = apis.into_iter().filter_map(|row| Some((&*row.api, row.owner.as_deref()?)));
         let identities = input.entities.identities.iter();
         let identity_owners = identities.filter_map(|it| Some((&*it.identity, it.owner.as_deref()?)));
-        Lookup { input, rows, api_owners: api_owners.collect(), identity_owners: identity_owners.collect() }
+        let orphans = input.entities.identities.iter().filter(|it| it.is_orphaned == Some(true));
+        let departed_owners = orphans.filter_map(|it| it.owner.as_deref()).collect();
+        Lookup { input, rows, api_owners: api_owners.collect(), identity_owners: identity_owners.collect(), departed_owners }
     }
 
     /// The figure over everything.
@@ -63,6 +66,11 @@ impl<'a> Lookup<'a> {
 
     pub fn identity_owner(&self, identity: Option<&str>) -> Option<&'a str> {
         self.identity_owners.get(identity?).copied()
+    }
+
+    /// Whether an identity of this owner is orphaned: the owner has left, so that nothing can be asked of them.
+    pub fn has_left(&self, owner: &str) -> bool {
+        self.departed_owners.contains(owner)
     }
 
     /// APIs of the headline period; of its quarter where verdicts are given by quarter only.

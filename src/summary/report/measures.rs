@@ -158,7 +158,11 @@ fn statistics(lookup: &Lookup, definition: &MetricDefinition) -> Vec<StatisticLi
 fn segments(lookup: &Lookup, definition: &MetricDefinition) -> Vec<SegmentGroup> {
     let mut kinds: BTreeMap<&str, Vec<&MetricRow>> = BTreeMap::new();
     for row in lookup.segments(&definition.id, lookup.input.period) {
-        kinds.entry(&row.segment_kind).or_default().push(row);
+        // Nothing counted and nothing left out: the segment says nothing of this period.
+        let n = row.numerator.unwrap_or(0) + row.denominator.unwrap_or(0) + row.n_insufficient_evidence;
+        if row.value.is_some() || n > 0 {
+            kinds.entry(&row.segment_kind).or_default().push(row);
+        }
     }
     let group = |(kind, mut rows): (&str, Vec<&MetricRow>)| {
         rows.sort_by(|a, b| worse_first(definition.direction, a, b));

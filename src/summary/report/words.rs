@@ -2,9 +2,11 @@
 
 use crate::metric::definition::Direction;
 use crate::metric::outcome::{Flag, Judgement, Trend};
+use crate::period::format_day;
 use crate::units::{Count, DurationSeconds};
 
 use super::ScoreRow;
+use super::input::Gap;
 
 /// Better, worse, the same: by whether it is good, not by whether the number grew.
 pub fn glyph(row: &ScoreRow) -> &'static str {
@@ -143,9 +145,36 @@ pub fn reason(reason: &str) -> String {
     known.to_owned()
 }
 
+/// What segments are, in words: "API".
+pub fn segment_kind(kind: &str) -> String {
+    if kind == "api" { "API".to_owned() } else { plain_word(kind) }
+}
+
+pub fn upper_first(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
+}
+
 /// A snake_case word as words; anything else a query of the user's may say stays as it is.
 pub fn plain_word(word: &str) -> String {
     word.replace('_', " ")
+}
+
+/// One line per source: its longest gaps in order of time, and how many more there are.
+pub fn gaps(gaps: &[Gap]) -> Vec<(&str, String)> {
+    const SHOWN: usize = 3;
+    let lines = gaps.chunk_by(|a, b| a.source == b.source).map(|of_source| {
+        let mut longest: Vec<&Gap> = of_source.iter().collect();
+        longest.sort_by_key(|gap| (std::cmp::Reverse(gap.to_us - gap.from_us), gap.from_us));
+        longest.truncate(SHOWN);
+        longest.sort_by_key(|gap| gap.from_us);
+        let more = of_source.len() - longest.len();
+        let longest: Vec<String> = longest.iter().map(|gap| format!("from {} to {}", format_day(gap.from_us), format_day(gap.to_us))).collect();
+        let more = if more > 0 { format!(", and in {more} shorter or later gaps") } else { String::new() };
+        (of_source[0].source.as_str(), format!("says nothing {}{more}", longest.join(", ")))
+    });
+    lines.collect()
 }
 
 /// The share of records that were rejected, in words short enough for a line.

@@ -25,6 +25,7 @@ pub fn subject(seed: &Seed, facts: &Facts, as_of_us: i64) -> Subject {
     let timeline = timeline(seed, facts);
     let clocks = clocks(seed, facts, &timeline);
     let mut subject = Subject {
+        in_short: in_short(seed, facts, as_of_us),
         about: about(seed, facts),
         calls: calls(seed, facts),
         apis: apis(seed, facts),
@@ -53,6 +54,45 @@ pub(super) fn rows_of<'f>(facts: &'f Facts, name: &str, seed: &Seed) -> impl Ite
         .get(name)
         .into_iter()
         .flat_map(move |table| (0..table.rows()).filter(move |row| table.int("subject", *row) == Some(number)).map(move |row| (table, row)))
+}
+
+/// How long it took, what held afterwards, and how far it reached.
+fn in_short(seed: &Seed, facts: &Facts, as_of_us: i64) -> Prose {
+    if !seed.is_case {
+        return Prose::new();
+    }
+    let since = |at: i64| seed.detected_us.map(|detected| span(detected, at));
+    let mut short = match seed.revoked_us {
+        Some(revoked) => Prose::new().strong(since(revoked).map_or("Revoked".to_string(), |delay| format!("Revoked {delay} after detection"))),
+        None => Prose::new().strong(since(as_of_us).map_or("Not revoked".to_string(), |age| format!("Not revoked {age} after detection"))),
+    };
+    if let (Some(revoked), Some(enforced)) = (seed.revoked_us, seed.enforced_us)
+        && seed.accepted_after > 0
+    {
+        let calls = counted(seed.accepted_after, "call was", "calls were");
+        short = short.text(format!("; {calls} accepted after that, for another {}", span(revoked, enforced)));
+    } else if seed.rejected_after > 0 {
+        short = short.text(format!("; {} refused after that", counted(seed.rejected_after, "call was", "calls were")));
+    } else if seed.revoked_us.is_some() && seed.credential.is_some() {
+        short = short.text("; no call with it was seen after that");
+    }
+    let rows = |name: &'static str| rows_of(facts, name, seed);
+    let accepted: i64 = rows("apis").filter_map(|(rows, row)| rows.int("accepted", row)).sum();
+    let apis = rows("apis").filter(|(rows, row)| rows.int("accepted", *row).unwrap_or(0) > 0).count() as i64;
+    let new = rows("addresses").filter(|(rows, row)| rows.int("before", *row) == Some(0)).count() as i64;
+    let start = if seed.exposed_us.is_some() { "exposure" } else { "detection" };
+    let end = if seed.enforced_us.is_some() { "enforcement" } else { "the instant of judgement" };
+    let whose = if seed.is_upper_bound() { " of its identity" } else { "" };
+    let calls = counted(accepted, "accepted call", "accepted calls");
+    let reach = match accepted {
+        0 => format!(". No accepted call{whose} is known from {start} to {end}."),
+        _ => format!(
+            ". From {start} to {end}: {calls}{whose} at {}, {}.",
+            counted(apis, "API", "APIs"),
+            counted(new, "client address not seen before", "client addresses not seen before")
+        ),
+    };
+    short.text(reach)
 }
 
 fn about(seed: &Seed, facts: &Facts) -> Vec<(&'static str, Prose)> {

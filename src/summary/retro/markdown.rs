@@ -5,6 +5,7 @@ use crate::period::format_instant;
 use crate::summary::escape;
 use crate::summary::markdown::{prose, prose_in_table, table};
 use crate::summary::report::prose::{Prose, Table};
+use crate::summary::write::RETROSPECTIVE;
 use crate::units::{DurationSeconds, counted};
 use std::fmt::Write;
 
@@ -18,8 +19,9 @@ pub fn render(retro: &Retro) -> String {
     let subjects = counted(retro.subjects.len() as i64, "subject", "subjects");
     let _ = writeln!(
         out,
-        "From run {}, judged at {}. {subjects} below. Instants are UTC. Records are cited as `file:record`.\n",
+        "From run {} (inputs {}), judged at {}. {subjects} below. Instants are UTC. Records are cited as `file:record`.\n",
         escape::markdown_code(&retro.run),
+        escape::markdown_code(retro.inputs_digest.get(..12).unwrap_or("unknown")),
         format_instant(retro.as_of_us)
     );
     for subject in &retro.subjects {
@@ -36,6 +38,9 @@ pub fn render(retro: &Retro) -> String {
 
 fn render_subject(out: &mut String, retro: &Retro, subject: &Subject) {
     let _ = writeln!(out, "## {}\n", title(subject));
+    if subject.in_short != Prose::new() {
+        let _ = writeln!(out, "{}\n", prose(&subject.in_short));
+    }
     for (name, value) in &subject.about {
         let _ = writeln!(out, "- {name}: {}", prose(value));
     }
@@ -165,5 +170,5 @@ pub fn file_name(retro: &Retro, extension: &str) -> String {
     let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' }).take(MOST).collect();
     let digest = crate::record::token::hex(&Sha256::digest(name.as_bytes())[..4]);
     let suffix = if safe == name && !safe.starts_with('.') { String::new() } else { format!("-{digest}") };
-    format!("retro-{safe}{suffix}.{extension}")
+    format!("{RETROSPECTIVE}{safe}{suffix}.{extension}")
 }

@@ -105,6 +105,8 @@ impl Happening {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     pub seed: Seed,
+    /// The case in a few sentences; empty where there is no case.
+    pub in_short: Prose,
     pub about: Vec<(&'static str, Prose)>,
     pub clocks: Vec<Clock>,
     pub timeline: Vec<Happening>,
@@ -126,6 +128,8 @@ pub struct Subject {
 pub struct Retro {
     pub key: Key,
     pub run: String,
+    /// Digest of the inputs of the run.
+    pub inputs_digest: String,
     pub tool_version: String,
     pub as_of_us: i64,
     pub grace_us: i64,
