@@ -67,6 +67,26 @@ fn a_broken_event_makes_a_reject_of_its_whole_record() {
     assert_eq!(reading.evidence.rejects[0].reason, "missing_event_type");
 }
 
+/// What a program says among its records is of no interest; what is left of a record is a reject.
+#[test]
+fn messages_of_the_program_among_json_lines_are_passed_over() {
+    let messages = "DEBUG: plugin loaded\n2026/05/01 00:00:00 [notice] 1#1: ready\n";
+    let remains = "ult\":\"SUCCESS\"},\"target\":[]}\nSUCCESS or so\"}\n{\"eventType\":\n7\n";
+    let reading = read(format!("{}\n{messages}{}\n{remains}{}\n{}\n{}\n{}\n", okta(1), okta(2), okta(3), okta(4), okta(5), okta(6)));
+    let found = counts(&reading, "log");
+    assert_eq!((found.records, found.rows, found.skipped, found.rejects), (12, 6, 2, 4));
+    let rejects: Vec<u64> = reading.evidence.rejects.iter().map(|reject| reject.record).collect();
+    assert_eq!(rejects, [5, 6, 7, 8]);
+}
+
+#[test]
+fn lines_of_different_prefixes_are_read_in_one_file() {
+    let line = "10.0.0.1:5 [20/Sep/2018:15:42:59.220] fe be/s1 1/0/5062 5421 -- 1/1/0/0/0 0/0";
+    let reading = read(format!("Sep 20 15:42:59 lb haproxy[1]: {line}\n{line}\nhaproxy[1]: {line}\nSep 20 15:43:00 lb haproxy[1]: {line}\n"));
+    let found = counts(&reading, "log");
+    assert_eq!((reading.format_of("log"), found.records, found.rejects), (Some("haproxy_text"), 4, 0));
+}
+
 #[test]
 fn carriers_give_the_records_that_they_carry() {
     let (one, two) = (okta(1), okta(2));

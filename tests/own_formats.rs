@@ -208,6 +208,7 @@ fn mistakes_are_told_with_file_line_and_hint() {
         ("\n[sources.kong.request]\nidentty = 'a'\n", "credlens.toml:3", "unknown field `identty`"),
         ("[sources.kongg]\nyear = 2026\n", "credlens.toml:1", "no pack is called `kongg`"),
         ("[sources.kong]\nformat = '$a'\n", "credlens.toml:1", "takes no format string"),
+        ("[sources.keycloak_text]\ndate = '20 May'\n", "credlens.toml", "`20 May` is no date"),
         ("[sources.kong]\ndate_order = 'year_first'\n", "credlens.toml", "year_first"),
     ];
     for (config, place, message) in changes {
@@ -289,4 +290,13 @@ fn inspect_tells_carriers_events_and_directives() {
     for part in ["<- date + time", "<- sc-status", "1  s-port"] {
         assert!(told.contains(part), "no {part} in {told}");
     }
+}
+
+#[test]
+fn a_log_without_dates_is_read_with_the_date_of_its_source() {
+    let log = "21:01:45,403 WARN  [org.keycloak.events] (thread) type=LOGIN_ERROR, realmId=r, clientId=svc, error=invalid_client\n";
+    let dated = Sources::new().file("in/log", log).file("credlens.toml", "[sources.keycloak_text]\ndate = \"2026-05-20\"\n").read();
+    assert_eq!(dated.rows["identity_events"].first().map(|row| row["event_time"].clone()), Some(json!("2026-05-20T21:01:45.403Z")));
+    let undated = Sources::new().file("in/log", log).read();
+    assert_eq!(undated.evidence.rejects.iter().map(|reject| reject.reason).collect::<Vec<_>>(), ["bad_timestamp"]);
 }

@@ -82,6 +82,8 @@ struct Source {
     zone: Option<String>,
     /// Year of instants that the source writes without one.
     year: Option<i64>,
+    /// Date of instants that are only a time of day.
+    date: Option<String>,
     /// Order of dates such as 02/08/2024: `day_first` or `month_first`.
     date_order: Option<DateOrder>,
     /// The source's own `log_format` strings, tried before the pack's.
@@ -105,6 +107,9 @@ impl Source {
         let mut changes = toml::Table::new();
         if let Some(year) = self.year {
             changes.insert("year".into(), year.into());
+        }
+        if let Some(date) = &self.date {
+            changes.insert("date".into(), date.clone().into());
         }
         if let Some(order) = self.date_order {
             let name = if order == DateOrder::DayFirst { "day_first" } else { "month_first" };

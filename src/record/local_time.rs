@@ -314,7 +314,7 @@ mod tests {
     const INSTANT: i64 = 1_722_588_300_000_000; // 2024-08-02T08:45:00Z
 
     fn local(zone: Tz, order: Option<DateOrder>) -> Local {
-        Local { zone, order, year: None }
+        Local { zone, order, year: None, date: None }
     }
 
     #[test]

@@ -52,9 +52,17 @@ fn is_date(bytes: &[u8]) -> bool {
         && bytes[10..].iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'T' | b't' | b'Z' | b'z' | b':' | b'.' | b'+' | b'-'))
 }
 
+/// Of files whose names hold an `@`: `logo@2x.png`. None of them is a top-level domain.
+const FILE_ENDINGS: [&str; 14] = ["png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "css", "js", "mjs", "json", "html", "woff"];
+
 fn is_email(segment: &str) -> bool {
     let Some((name, domain)) = segment.split_once('@').or_else(|| segment.split_once("%40")) else { return false };
-    !name.is_empty() && domain.contains('.')
+    let Some((host, last)) = domain.rsplit_once('.') else { return false };
+    !name.is_empty()
+        && !host.is_empty()
+        && last.len() >= 2
+        && last.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && !FILE_ENDINGS.contains(&last.to_ascii_lowercase().as_str())
 }
 
 /// Sixteen or more letters, digits, `_` and `-`, of which at least a quarter are digits spread over both: a key, not a word.
@@ -84,6 +92,8 @@ mod tests {
         assert_eq!(template("/c/0123456789abcdef"), "/c/{id}");
         assert_eq!(template("/v2/oauth2/token/customer-accounts-export"), "/v2/oauth2/token/customer-accounts-export");
         assert_eq!(template("/k/AKIA1234567890ABCD99"), "/k/{id}");
+        assert_eq!(template("/img/header_image@2x.png/a@3x.JPG"), "/img/header_image@2x.png/a@3x.JPG");
+        assert_eq!(template("/u/ann%40mail.example.org/x@y.7"), "/u/{id}/x@y.7");
         assert_eq!(template("?x"), "/");
         assert_eq!(template("/"), "/");
     }

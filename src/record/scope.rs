@@ -7,6 +7,11 @@ pub fn split(text: &str) -> Vec<String> {
     normalise(text.split([' ', ',', '\t', '\n', '\r']).map(str::to_string))
 }
 
+/// Splits at commas only: names of roles hold blanks (`Application Administrator`); sorted, distinct.
+pub fn split_names(text: &str) -> Vec<String> {
+    normalise(text.split(',').map(|name| name.trim().to_string()))
+}
+
 /// Sorted, distinct, without absent spellings.
 pub fn normalise(scopes: impl Iterator<Item = String>) -> Vec<String> {
     let mut scopes: Vec<String> = scopes.filter(|scope| !super::field::is_absent(scope)).collect();

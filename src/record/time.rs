@@ -31,11 +31,13 @@ pub struct Local {
     pub order: Option<DateOrder>,
     /// Year of instants that have none.
     pub year: Option<i64>,
+    /// Date of instants that have none, in days since 1970.
+    pub date: Option<i64>,
 }
 
 impl From<Tz> for Local {
     fn from(zone: Tz) -> Self {
-        Local { zone, order: None, year: None }
+        Local { zone, order: None, year: None, date: None }
     }
 }
 
@@ -44,7 +46,7 @@ impl From<Tz> for Local {
 #[serde(rename_all = "snake_case")]
 pub enum TimeForm {
     /// ISO 8601 / RFC 3339, `T`, blank or ` - ` (gin) between date and time, any number of fraction digits, offset with or without colon or absent;
-    /// year first in other dress too: AM and PM, zone names, single digits, `20240802084500.123`.
+    /// year first in other dress too: AM and PM, zone names, single digits, `20240802084500.123`; `8/2/2024, 8:45:00.123 AM` of the Azure portal.
     Iso,
     EpochS,
     EpochMs,
@@ -66,8 +68,14 @@ pub enum TimeForm {
 pub fn parse(text: &str, form: TimeForm, local: impl Into<Local>) -> Option<Micros> {
     let local = local.into();
     let zone = local.zone;
+    if let Some(day) = local.date
+        && text.len() >= 8
+        && text.as_bytes()[2] == b':'
+    {
+        return clock_time(Cursor { rest: text.as_bytes() }, day, zone);
+    }
     match form {
-        TimeForm::Iso => parse_iso(text.as_bytes(), zone).or_else(|| parse_year_first(text, local)),
+        TimeForm::Iso => parse_iso(text.as_bytes(), zone).or_else(|| parse_year_first(text, local)).or_else(|| parse_portal(text, local)),
         TimeForm::EpochS => parse_epoch(text, MICROS_PER_SECOND, 1),
         TimeForm::EpochMs => parse_epoch(text, 1_000, 1),
         TimeForm::EpochUs => parse_epoch(text, 1, 1),
@@ -88,8 +96,19 @@ fn parse_any(text: &str, local: Local) -> Option<Micros> {
         .or_else(|| parse_iso(text.as_bytes(), local.zone))
         .or_else(|| parse_clf(text.as_bytes(), local.zone))
         .or_else(|| parse_dotnet(text))
+        .or_else(|| parse_portal(text, local))
         // Without a year of its own such a text is an instant only where its form says so (`month_day`).
         .or_else(|| parse_written(text, Local { year: None, ..local }))
+}
+
+/// `3/15/2021, 6:51:31.000 PM` of the Azure portal's exports: the month comes first, if the source's order is not given. Other
+/// places that write a comma there have `pm` in small letters, or 24 hours.
+fn parse_portal(text: &str, local: Local) -> Option<Micros> {
+    let (date, time) = text.split_once(", ")?;
+    let is_portal = date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'/')
+        && (time.ends_with(" AM") || time.ends_with(" PM"))
+        && time.bytes().filter(|byte| *byte == b':').count() == 2;
+    if !is_portal { None } else { parse_written(text, Local { order: local.order.or(Some(DateOrder::MonthFirst)), ..local }) }
 }
 
 /// What is ISO in all but dress.
@@ -332,10 +351,11 @@ pub fn parse_iso(text: &[u8], zone: Tz) -> Option<Micros> {
     instant(day, time_of_day(hour, minute, second)?, micros, offset, zone)
 }
 
-/// Common log format: `10/Jun/2023:15:36:28 +0000`.
+/// Common log format: `10/Jun/2023:15:36:28 +0000`; a day of one digit is one.
 pub fn parse_clf(text: &[u8], zone: Tz) -> Option<Micros> {
     let mut cursor = Cursor { rest: text };
-    let day_of_month = cursor.digits(2)?;
+    let day_digits = if text.get(1) == Some(&b'/') { 1 } else { 2 };
+    let day_of_month = cursor.digits(day_digits)?;
     if !cursor.eat(b'/') {
         return None;
     }
@@ -452,6 +472,29 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_day_is_an_instant_on_the_date_of_its_source() {
+        let dated = Local { date: Some(20_635), ..Tz::UTC.into() };
+        for form in [TimeForm::Iso, TimeForm::Any, TimeForm::MonthDay] {
+            assert_eq!(parse("00:00:00,123", form, dated), Some(1_782_864_000_123_000));
+            assert_eq!(parse("2026-07-01T00:00:00.123Z", form, dated), Some(1_782_864_000_123_000), "a date of its own counts");
+            assert_eq!(utc("00:00:00,123", form), None);
+        }
+        assert_eq!(parse("25:00:00", TimeForm::Iso, dated), None);
+    }
+
+    #[test]
+    fn exports_of_the_azure_portal_put_the_month_first() {
+        let expected = Some(1_782_864_000_123_000);
+        assert_eq!((utc("7/1/2026, 12:00:00.123 AM", TimeForm::Iso), utc("7/1/2026, 12:00:00.123 AM", TimeForm::Any)), (expected, expected));
+        let day_first = Local { order: Some(DateOrder::DayFirst), ..Tz::UTC.into() };
+        assert_eq!(parse("1/7/2026, 12:00:00.123 AM", TimeForm::Iso, day_first), expected, "the source's order counts");
+        for text in ["7/1/2026 12:00:00.123 AM", "7/1/2026, 12:00 AM", "7/1/2026, 12:00:00 am", "7/1/2026, 00:00:00"] {
+            assert_eq!(utc(text, TimeForm::Any), None, "{text}");
+        }
+        assert_eq!(utc("1/Jul/2026:00:00:00.123 +0000", TimeForm::Clf), expected, "a day of one digit");
+    }
+
+    #[test]
     fn every_form_is_found_by_any() {
         let expected = Some(1_782_864_000_123_000);
         for text in [
@@ -474,7 +517,7 @@ mod tests {
         assert_eq!(utc("20260701020000.123+0200", TimeForm::Iso), expected);
         assert_eq!(utc("2026-07-01 12:00:00.123 AM", TimeForm::Iso), expected);
         assert_eq!(utc("Jul 1, 2026, 12:00:00.123 AM", TimeForm::Iso), None);
-        let year = Local { zone: Tz::UTC, order: None, year: Some(2026) };
+        let year = Local { zone: Tz::UTC, order: None, year: Some(2026), date: None };
         assert_eq!(parse("Jul  1 00:00:00.123", TimeForm::MonthDay, year), expected);
         assert_eq!(parse("Jul  1 00:00:00.123", TimeForm::Any, year), None);
         let days_first = Local { order: Some(DateOrder::DayFirst), ..Tz::UTC.into() };

@@ -10,7 +10,7 @@
 use super::detect_document::{cut_json, yaml_keys};
 use super::detect_text::detect_lines;
 use crate::source::chunk::Framing;
-use crate::source::decode::csv;
+use crate::source::decode::csv::{self, UTC_SUFFIX};
 use crate::source::library::{Library, Pack};
 use crate::source::pack::DecoderKind;
 use crate::source::prefix::{Peeler, Prefix};
@@ -33,11 +33,13 @@ pub struct Layout {
     pub framing: Framing,
     /// What stands before each record, the outermost first.
     pub prefixes: Vec<Prefix>,
+    /// False where the user named the pack of a file that does not look like it.
+    pub is_told: bool,
 }
 
 impl From<Framing> for Layout {
     fn from(framing: Framing) -> Self {
-        Layout { framing, prefixes: Vec::new() }
+        Layout { framing, prefixes: Vec::new(), is_told: true }
     }
 }
 
@@ -79,7 +81,7 @@ pub fn detect(library: &Library, only: Option<usize>, head: &[u8], is_whole: boo
     let found = detect_prefixed(choice, head, MAX_PREFIXES);
     match (found, only) {
         (found @ Detected::Pack { .. }, _) | (found, None) => found,
-        (_, Some(pack)) => Detected::Pack { pack, layout: named_framing(&library.packs[pack], head).into() },
+        (_, Some(pack)) => Detected::Pack { pack, layout: Layout { is_told: false, ..named_framing(&library.packs[pack], head).into() } },
     }
 }
 
@@ -102,7 +104,7 @@ pub fn framing_of(pack: &Pack) -> Framing {
     }
 }
 
-/// As they are, or without a prefix that most lines have.
+/// As they are, or without a prefix that lines have.
 fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
     let plain = detect_plain(choice, head);
     if !matches!(plain, Detected::Unknown(_)) || depth == 0 {
@@ -136,18 +138,25 @@ fn detect_enveloped_values(choice: Choice<'_>, head: &[u8], depth: usize) -> Opt
 
 /// What the records are without a prefix that they have, themselves set in a file by `framing`.
 fn detect_inside(choice: Choice<'_>, prefix: Prefix, records: &[&[u8]], framing: Framing, depth: usize) -> Option<Detected> {
-    match detect_prefixed(choice, &without_prefix(prefix, records)?, depth - 1) {
+    let (peeled, inner) = without_prefix(prefix, records)?;
+    let is_common = peeled * 2 >= records.len();
+    // A prefix that few records have is looked behind only for lines of text, of which the pack must know half in any case.
+    if !is_common && prefix.is_json() {
+        return None;
+    }
+    match detect_prefixed(choice, &inner, depth - 1) {
+        Detected::Pack { pack, .. } if !is_common && !choice.library.packs[pack].file.decoder.is_text() => None,
         Detected::Pack { pack, layout } if layout.framing == Framing::Lines => {
             let prefixes = std::iter::once(prefix).chain(layout.prefixes).collect();
-            Some(Detected::Pack { pack, layout: Layout { framing, prefixes } })
+            Some(Detected::Pack { pack, layout: Layout { framing, prefixes, is_told: true } })
         }
-        tie @ Detected::Tie(_) => Some(tie),
+        tie @ Detected::Tie(_) if is_common => Some(tie),
         _ => None,
     }
 }
 
-/// The records without the prefix, one a line, if at least half of them have it.
-fn without_prefix(prefix: Prefix, records: &[&[u8]]) -> Option<Vec<u8>> {
+/// The records without the prefix, one a line, and how many have it, if any has.
+fn without_prefix(prefix: Prefix, records: &[&[u8]]) -> Option<(usize, Vec<u8>)> {
     let mut peeler = Peeler::default();
     let (mut peeled, mut out) = (0, Vec::new());
     for record in records {
@@ -161,7 +170,7 @@ fn without_prefix(prefix: Prefix, records: &[&[u8]]) -> Option<Vec<u8>> {
         }
         out.push(b'\n');
     }
-    (peeled > 0 && peeled * 2 >= records.len()).then_some(out)
+    (peeled > 0).then_some((peeled, out))
 }
 
 /// The lines of the head that are not blank; a last line that the head cuts off does not count.
@@ -310,7 +319,7 @@ fn score_one(pack: &Pack, record: &Value) -> Option<i64> {
 
 /// The value at a dotted path, keys nested or flat with dots.
 pub(super) fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    if let Some(found) = value.get(path) {
+    if let Some(found) = value.get(path).or_else(|| value.get(format!("{path}{UTC_SUFFIX}"))) {
         return Some(found);
     }
     path.match_indices('.').find_map(|(at, _)| lookup(value.get(&path[..at])?, &path[at + 1..]))
@@ -353,7 +362,7 @@ fn detect_text(choice: Choice<'_>, head: &[u8]) -> Detected {
     let Some(header) = csv::rows(head.split_inclusive(|byte| *byte == b'\n').find(|line| line.len() > 2).unwrap_or(head)).into_iter().next() else {
         return Detected::Unknown("no text in it".into());
     };
-    let columns: Vec<String> = header.fields.iter().map(|field| field.trim().to_lowercase()).collect();
+    let columns: Vec<String> = header.fields.iter().map(|field| csv::column_name(field).to_lowercase()).collect();
     let csv = best_packs(choice, DecoderKind::Csv, |pack| score_columns(pack, &columns));
     let toml = best_packs(choice, DecoderKind::Toml, |pack| {
         let table = |name: &String| String::from_utf8_lossy(head).lines().any(|line| line.trim() == format!("[[{name}]]"));
@@ -382,7 +391,13 @@ fn detect_rows(choice: Choice<'_>, head: &[u8]) -> Option<Detected> {
         let text = |field: &String| {
             serde_json::from_str(field).ok().filter(|value: &Value| value.is_object() || value.is_array()).unwrap_or(Value::from(field.as_str()))
         };
-        header.fields.iter().zip(&row.fields).filter(|(_, field)| !field.is_empty()).map(|(name, field)| (name.trim().to_string(), text(field))).collect()
+        header
+            .fields
+            .iter()
+            .zip(&row.fields)
+            .filter(|(_, field)| !field.is_empty())
+            .map(|(name, field)| (csv::column_name(name).to_string(), text(field)))
+            .collect()
     };
     let records: Vec<Value> = rows.iter().filter(|row| row.fields.len() == header.fields.len()).take(HEAD_RECORDS).map(object).collect();
     let best = best_packs(choice, DecoderKind::Json, |pack| match pack.file.decoder {
@@ -471,11 +486,46 @@ mod tests {
     }
 
     #[test]
+    fn combined_lines_behind_a_prefix_are_those_of_nginx_without_it() {
+        let line = r#"203.0.113.7 - - [11/Jan/2025:10:13:05 +0000] "GET / HTTP/1.1" 200 5 "-" "-""#;
+        assert_eq!(id_of(&format!("Jan 11 10:13:05 web01 nginx: {line}\n")), "nginx lines Syslog");
+        assert_eq!(id_of(&format!("2025-12-31T17:37:40.49Z stdout F {line}\n")), "nginx lines Cri");
+        assert_eq!(id_of(&format!("<190>1 2025-01-11T10:13:05Z web01 nginx 12 - - {line}\n")), "nginx lines Syslog");
+    }
+
+    #[test]
+    fn a_priority_is_not_outweighed_by_one_line() {
+        let sample = include_str!("../../sample-data/packs/traefik_clf/sample.log");
+        let cut: Vec<&str> = sample.lines().enumerate().filter(|(number, _)| *number != 6).map(|(_, line)| line).collect();
+        assert_eq!(id_of(sample), "traefik_clf lines");
+        assert_eq!(id_of(&cut.join("\n")), "traefik_clf lines");
+    }
+
+    #[test]
+    fn prefixes_may_differ_from_line_to_line() {
+        let line = r#"10.0.0.1:5 [20/Sep/2018:15:42:59.220] fe be/s1 1/0/5062 5421 -- 1/1/0/0/0 0/0"#;
+        let mixed = format!("Sep 20 15:42:59 lb haproxy[1]: {line}\n{line}\nhaproxy[1]: {line}\nSep 20 15:43:00 lb haproxy[1]: {line}\n{line}\n");
+        assert_eq!(id_of(&mixed), "haproxy_text lines Syslog");
+        let kong = r#"{"started_at":1,"request":{},"response":{},"latencies":{},"tries":[]}"#;
+        assert!(id_of(&format!("a\nb\nc\nkong_1  | {kong}\n")).contains("Unknown"), "one record of four tells no format");
+    }
+
+    #[test]
+    fn exports_of_log_analytics_are_read() {
+        let line = r#"203.0.113.7 - - [11/Jan/2025:10:13:05 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n"#;
+        let raw = format!(r#"{{"TenantId":"t","TimeGenerated":"2025-01-11T10:13:06Z","RawData":"{line}","Type":"NGINX_CL"}}"#);
+        assert_eq!(id_of(&format!("[{raw},\n{raw}]")), "nginx values Envelope(\"RawData\")");
+        assert_eq!(id_of(r#"{"RayID_s":"r","EdgeResponseStatus_d":200,"ClientRequestMethod_s [UTC]":"x"}"#), "cloudflare_loganalytics lines");
+        let csv = "TimeGenerated [UTC],RayID_s,EdgeResponseStatus_d,ClientRequestMethod_s\n\"3/15/2021, 6:51:31.000 PM\",r,200,GET\n";
+        assert_eq!(id_of(csv), "cloudflare_loganalytics lines");
+    }
+
+    #[test]
     fn a_named_pack_reads_whatever_the_file_looks_like() {
         let library = Library::new(&[]).unwrap();
         let kong = library.find("kong");
         let found = detect(&library, kong, b"identity,owner\n", true);
-        assert_eq!(found, Detected::Pack { pack: kong.unwrap(), layout: Framing::Lines.into() });
+        assert_eq!(found, Detected::Pack { pack: kong.unwrap(), layout: Layout { is_told: false, ..Framing::Lines.into() } });
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Which pack reads lines of text: each reads the head's first lines with its own decoder.
 //!
 //! A line is known to a pack if its decoder reads it whole and it has the columns that `detect` asks for, or if the pack
-//! leaves such lines out. A pack fits if it reads at least one line and knows at least half of them. Of those that fit, the
-//! one that knows most lines wins; then the higher priority, the more requirements, the more columns read.
+//! leaves such lines out. A pack fits if it reads at least one line and knows at least half of them. Of those that fit and
+//! know nearly as many lines as the one that knows most, the higher priority wins; then the more known lines, the more
+//! requirements, the more columns read. A line or two that a looser format reads as well are no reason to take it.
 
 use super::detect::{Choice, Detected, framing_of, head_lines, tie};
 use crate::record::field::{FieldKind, Fields};
@@ -13,11 +14,17 @@ use crate::source::library::Pack;
 /// Lines of the head that are read: enough to see past what a program says when it starts.
 const HEAD_LINES: usize = 100;
 
+/// How many lines a pack may lack of those that another knows and still be chosen for its priority: a tenth, rounded up. Of
+/// a handful of lines each counts.
+fn may_lack(known_lines: usize) -> usize {
+    if known_lines < 5 { 0 } else { known_lines.div_ceil(10) }
+}
+
 /// What a pack makes of the head, the better the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Score {
-    known_lines: usize,
     priority: i32,
+    known_lines: usize,
     requirements: usize,
     columns: usize,
     read_lines: usize,
@@ -29,7 +36,9 @@ pub fn detect_lines(choice: Choice<'_>, head: &[u8]) -> Detected {
     let packs = choice.library.packs.iter().enumerate().filter(|(index, _)| choice.only.is_none_or(|only| only == *index));
     let scores: Vec<(usize, Score)> = packs.filter_map(|(index, pack)| Some((index, score(pack, &lines)?))).collect();
     let fits = |score: &Score| score.read_lines > 0 && score.known_lines * 2 >= lines.len();
-    match scores.iter().map(|(_, score)| *score).filter(fits).max() {
+    let fitting: Vec<Score> = scores.iter().map(|(_, score)| *score).filter(fits).collect();
+    let most = fitting.iter().map(|score| score.known_lines).max().unwrap_or(0);
+    match fitting.into_iter().filter(|score| score.known_lines + may_lack(most) >= most).max() {
         None => Detected::Unknown(closest(choice, &scores, lines.len())),
         Some(best) => {
             let packs: Vec<usize> = scores.iter().filter(|(_, score)| *score == best).map(|(index, _)| *index).collect();
@@ -42,7 +51,7 @@ pub fn detect_lines(choice: Choice<'_>, head: &[u8]) -> Detected {
 }
 
 fn closest(choice: Choice<'_>, scores: &[(usize, Score)], lines: usize) -> String {
-    match scores.iter().max_by_key(|(_, score)| *score) {
+    match scores.iter().max_by_key(|(_, score)| (score.read_lines, *score)) {
         Some((pack, score)) if score.read_lines > 0 => {
             format!("closest: {} reads {} of its first {lines} lines", choice.library.packs[*pack].id(), score.read_lines)
         }
@@ -58,7 +67,7 @@ fn score(pack: &Pack, lines: &[&[u8]]) -> Option<Score> {
     let mut reader = TextReader::new(plan);
     let detect = &pack.file.detect;
     let requirements = detect.required.len() + detect.any_of.len() + detect.matches.len();
-    let mut score = Score { known_lines: 0, priority: detect.priority, requirements, columns: 0, read_lines: 0 };
+    let mut score = Score { priority: detect.priority, known_lines: 0, requirements, columns: 0, read_lines: 0 };
     for line in lines {
         if let Some(columns) = columns_read(pack, plan, &mut reader, line) {
             score.known_lines += 1;

@@ -106,7 +106,7 @@ impl EntryPlan {
             }
             columns.push((column.clone(), compiler.candidates(candidates)?));
         }
-        let rules = KeyRules { ignore_case: Vec::new(), flat };
+        let rules = KeyRules { flat, ..KeyRules::default() };
         let fields = FieldPlan::new(&compiler.paths, &rules);
         Ok(EntryPlan { frame: entry.frame.clone(), each: entry.each.clone(), form: entry.form, when, columns, fields })
     }

@@ -3,6 +3,7 @@
 use crate::record::identity_event::IdentityEventPlan;
 use crate::record::request::RequestPlan;
 use crate::record::revocation_ticket::TicketPlan;
+use crate::record::time;
 use crate::source::decode::Decoder;
 use crate::source::document::DocumentPlan;
 use crate::source::join::JoinPlan;
@@ -23,6 +24,8 @@ pub struct Pack {
     /// The TOML it was read from.
     pub text: String,
     pub zone: Tz,
+    /// Date of instants that have none, in days since 1970.
+    pub date: Option<i64>,
     pub decoder: Decoder,
     pub columns: DetectColumns,
     pub matches: BTreeMap<String, Regex>,
@@ -85,6 +88,8 @@ impl Pack {
             Some(zone) => zone.parse().map_err(|_| in_pack(format!("`{zone}` is no time zone")))?,
             None => Tz::UTC,
         };
+        let day = |text: &String| time::parse_iso(text.as_bytes(), Tz::UTC).filter(|_| text.len() == 10).map(time::day_of);
+        let date = file.date.as_ref().map(|text| day(text).ok_or_else(|| in_pack(format!("`{text}` is no date such as 2026-05-20")))).transpose()?;
         let matches = file.detect.matches.iter().map(|(path, pattern)| Ok((path.clone(), regex_of(pattern)?)));
         let matches = matches.collect::<Result<_, String>>().map_err(in_pack)?;
         let columns = if file.decoder.is_text() { DetectColumns::compile(&file.detect, &mut compiler) } else { DetectColumns::default() };
@@ -92,6 +97,7 @@ impl Pack {
         Ok(Pack {
             text: text.to_string(),
             zone,
+            date,
             decoder,
             columns,
             matches,

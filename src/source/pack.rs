@@ -55,6 +55,9 @@ pub struct PackFile {
     /// Year of instants that have none (`form = "month_day"`); without it they are no instants.
     #[serde(default)]
     pub year: Option<i64>,
+    /// Date of instants that are only a time of day (`21:01:45,403`), as `2026-05-20`; without it they are no instants.
+    #[serde(default)]
+    pub date: Option<String>,
     /// Order of dates that are two numbers and a year (`02/08/2024`): `day_first` or `month_first`.
     #[serde(default)]
     pub date_order: Option<DateOrder>,
@@ -139,6 +142,8 @@ pub struct KeyRulesFile {
     pub ignore_case: Vec<String>,
     /// Keys may be flat with dots or nested.
     pub flat: bool,
+    /// Keys of the record whose value may be JSON in a string: read as that JSON.
+    pub json: Vec<String>,
 }
 
 /// Calls that a log writes as two records, such as request and response: see join.rs.
@@ -195,7 +200,8 @@ pub struct CandidateDetail {
     pub form: Option<TimeForm>,
     /// Replace identifiers in a path by `{id}`.
     pub template: bool,
-    /// A port after the address is cut off: `[::1]:443` -> `::1`.
+    /// A port after the address, if there is one, is cut off: `[::1]:443` -> `::1`. `::1:443` is an IPv6 address and stays: a
+    /// log that always writes a port and no brackets needs `extract`.
     pub without_port: bool,
     pub lower: bool,
     pub upper: bool,
@@ -205,6 +211,8 @@ pub struct CandidateDetail {
     pub secret: bool,
     /// The value is a PEM certificate: becomes `cert:sha256:<hex>`.
     pub certificate: bool,
+    /// Scopes: only commas set them apart, since their names hold blanks (`Super Admin`).
+    pub whole: bool,
     /// Only if the inventory has this alias.
     pub alias_only: bool,
 }

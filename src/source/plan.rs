@@ -1,6 +1,6 @@
 //! A pack compiled: paths become slots of a field plan, candidates and conditions become small trees over slots.
 
-use crate::record::field::{FieldKind, Fields};
+use crate::record::field::{FieldKind, Fields, is_absent};
 use crate::record::inventory::Aliases;
 use crate::record::lazy::LazyValue;
 use crate::record::local_time::is_ambiguous;
@@ -8,6 +8,7 @@ use crate::record::operation::OperationTable;
 use crate::record::time::{self, DateOrder, Local, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
+use crate::source::library::Pack;
 use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile, NameFile};
 use chrono_tz::Tz;
 use regex::Regex;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 
 /// Hands out slots for paths while a pack is compiled.
 #[derive(Default)]
@@ -311,6 +313,8 @@ pub struct Context<'a> {
     pub year: Option<i64>,
     /// Which number of a date is the day.
     pub order: Option<DateOrder>,
+    /// Date of instants that have none, in days since 1970.
+    pub date: Option<i64>,
     pub prefix_time: Option<&'a str>,
     /// What the row is made of, where a record gives several.
     pub element: Option<Element<'a>>,
@@ -329,6 +333,7 @@ impl<'a> Context<'a> {
             zone,
             year: None,
             order: None,
+            date: None,
             prefix_time: None,
             element: None,
             token: TokenFacts::default(),
@@ -337,9 +342,14 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Takes over what a pack says for its source's instants.
+    pub fn set_unsaid(&mut self, pack: &Pack) {
+        (self.year, self.order, self.date) = (pack.file.year, pack.file.date_order, pack.date);
+    }
+
     /// What the source leaves unsaid in its instants.
     pub fn local(&self) -> Local {
-        Local { zone: self.zone, order: self.order, year: self.year }
+        Local { zone: self.zone, order: self.order, year: self.year, date: self.date }
     }
 
     /// True where a list stands at a place.
@@ -548,11 +558,14 @@ impl Candidates {
     pub fn scopes<'a>(&'a self, context: &Context<'a>) -> Option<ScopeText<'a>> {
         self.0.iter().filter(|candidate| candidate.holds(context)).find_map(|candidate| {
             let is_scalar = matches!(&candidate.place, Place::Slot(slot) if context.fields.kind(*slot) != FieldKind::Array);
-            if is_scalar {
+            let is_whole = candidate.change.as_ref().is_some_and(|change| change.whole);
+            if is_scalar && !is_whole {
                 return candidate.changed(context.text_at(&candidate.place)?, context).map(ScopeText::Raw);
             }
             let texts = context.texts_at(&candidate.place)?.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context));
-            Some(ScopeText::List(scope::normalise(texts.flat_map(|text| scope::split(&text)))))
+            let split = if is_whole { scope::split_names } else { scope::split };
+            let scopes = scope::normalise(texts.flat_map(|text| split(&text)));
+            (!is_whole || !scopes.is_empty()).then_some(ScopeText::List(scopes))
         })
     }
 
@@ -634,6 +647,10 @@ impl Candidate {
             let mut out = String::new();
             captures.expand(change.format.as_deref().unwrap_or("$1"), &mut out);
             text = Cow::Owned(out);
+            // What was cut out may be absent where the whole was not.
+            if change.map.is_empty() && is_absent(&text) {
+                return None;
+            }
         }
         if !change.map.is_empty() {
             text = Cow::Borrowed(change.map.get(text.as_ref())?);
@@ -645,6 +662,9 @@ impl Candidate {
         }
         if change.without_port {
             text = without_port(text);
+            if is_absent(&text) {
+                return None;
+            }
         }
         if change.lower {
             text = Cow::Owned(text.to_lowercase());
@@ -694,8 +714,11 @@ fn may_name(raw: &[u8], kind: FieldKind, names: &[String]) -> bool {
     })
 }
 
-/// `1.2.3.4:80` -> `1.2.3.4`, `[::1]:80` and `::1:80` -> `::1`; an address without a port stays.
+/// `1.2.3.4:80` -> `1.2.3.4`, `[::1]:80` -> `::1`; an address without a port stays, `::1:80` too: it may be one.
 fn without_port(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.bytes().filter(|byte| *byte == b':').nth(1).is_some() && text.parse::<Ipv6Addr>().is_ok() {
+        return text;
+    }
     let end = match text.rfind(':') {
         Some(colon) if colon + 1 < text.len() && text[colon + 1..].bytes().all(|byte| byte.is_ascii_digit()) => colon,
         _ => text.len(),
@@ -798,5 +821,9 @@ mod tests {
         let address = |text: &str| without_port(Cow::Borrowed(text)).into_owned();
         assert_eq!((address("1.2.3.4:80"), address("[::1]:80"), address("h")), ("1.2.3.4".into(), "::1".into(), "h".into()));
         assert_eq!((address("[::1]"), address("h:")), ("::1".into(), "h:".into()));
+        for whole in ["::1", "fe80::202:b3ff:fe1e:8329", "::1:443"] {
+            assert_eq!(address(whole), whole, "an IPv6 address whose last group is all digits");
+        }
+        assert_eq!(address("2001:db8:0:0:0:0:0:1:443"), "2001:db8:0:0:0:0:0:1");
     }
 }

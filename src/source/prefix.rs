@@ -32,8 +32,8 @@ pub enum Prefix {
 /// Where carriers put the record: Elasticsearch (`_source`), EventBridge (`detail`, Auth0 below it in `data`), Elastic agents
 /// (`event.original`, `message`), container agents (`log`), Splunk (`_raw`, HEC `event`), SNS (`Message`), CloudTrail's
 /// LookupEvents (`CloudTrailEvent`), Google Cloud (`jsonPayload`, `textPayload`), journald (`MESSAGE`), SQS and OTLP (`body`),
-/// Loki (`line`). In the order in which detection tries them; keys nested or flat with dots.
-pub const ENVELOPES: [&str; 15] = [
+/// Loki (`line`), custom tables of Log Analytics (`RawData`). In the order in which detection tries them; keys nested or flat with dots.
+pub const ENVELOPES: [&str; 16] = [
     "_source",
     "detail.data",
     "detail",
@@ -49,15 +49,21 @@ pub const ENVELOPES: [&str; 15] = [
     "MESSAGE",
     "body",
     "line",
+    "RawData",
 ];
 
 /// Where an envelope says when it was made.
-const ENVELOPE_TIMES: [&str; 4] = ["@timestamp", "timestamp", "time", "Timestamp"];
+const ENVELOPE_TIMES: [&str; 5] = ["@timestamp", "timestamp", "time", "Timestamp", "TimeGenerated"];
 
 impl Prefix {
     /// In the order in which detection tries them.
     pub fn all() -> impl Iterator<Item = Prefix> {
         [Prefix::Docker, Prefix::Cri, Prefix::Compose, Prefix::Syslog, Prefix::Tag, Prefix::Jws].into_iter().chain(Prefix::envelopes())
+    }
+
+    /// True where it is a JSON object around the record.
+    pub fn is_json(self) -> bool {
+        matches!(self, Prefix::Docker | Prefix::Envelope(_))
     }
 
     pub fn envelopes() -> impl Iterator<Item = Prefix> {
@@ -173,10 +179,19 @@ fn peel_text(prefix: Prefix, line: &[u8]) -> Option<Peeled<'_>> {
         Prefix::Docker | Prefix::Envelope(_) => None,
         Prefix::Cri => peel_cri(line),
         Prefix::Compose => peel_compose(line),
-        Prefix::Syslog => peel_syslog(line),
+        // Programs that write to a pipe of syslog put only their tag.
+        Prefix::Syslog => peel_syslog(line).or_else(|| peel_numbered_tag(line)),
         Prefix::Jws => peel_jws(line),
         Prefix::Tag => peel_tag(line).map(|record| Peeled::plain(after_access_mark(record), None)),
     }
+}
+
+/// `haproxy[16320]: …`: a tag that says which process it is of.
+fn peel_numbered_tag(line: &[u8]) -> Option<Peeled<'_>> {
+    let (tag, _) = word(line)?;
+    let number = tag.strip_suffix(b"]:")?.rsplit(|byte| *byte == b'[').next()?;
+    let is_numbered = number.len() < tag.len() - 2 && !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    if is_numbered { peel_text(Prefix::Tag, line) } else { None }
 }
 
 /// The claims of a compact JWS, possibly in quotes.

@@ -14,7 +14,7 @@ use crate::record::request::SourceSettings;
 use crate::record::revocation_ticket::{TicketRow, TicketSettings};
 use crate::record::time::day_of;
 use crate::record::token::Digester;
-use crate::source::chunk::{Chunk, ChunkReader};
+use crate::source::chunk::{Chunk, ChunkReader, Framing};
 use crate::source::decode::parquet::{self, ParquetRows, WantedRoots};
 use crate::source::decode::{Decoder, RecordReader};
 use crate::source::detect::{Detected, HEAD_BYTES, Layout, detect};
@@ -465,7 +465,7 @@ impl Shared<'_> {
 }
 
 /// A chunk reader over a source whose byte order mark, if any, is passed over.
-pub(super) fn start(mut reader: Box<dyn Read + Send>, framing: crate::source::chunk::Framing) -> std::io::Result<ChunkReader> {
+pub(super) fn start(mut reader: Box<dyn Read + Send>, framing: Framing) -> std::io::Result<ChunkReader> {
     let mut head = Vec::new();
     reader.by_ref().take(3).read_to_end(&mut head)?;
     Ok(ChunkReader::new(reader, framing, head))
@@ -541,6 +541,7 @@ impl<'a> Worker<'a> {
         reader.record.start_chunk(&pack.decoder, chunk.header.as_deref());
         let text = simdutf8::basic::from_utf8(&chunk.bytes).ok();
         let (mut records, rejects) = (0, self.part.rejects.len());
+        let may_hold_messages = layout.is_told && !is_parquet && layout.framing == Framing::Lines && matches!(pack.decoder, Decoder::Json(_));
         let [peeler, opening_peeler] = &mut self.peelers;
         let mut one = |one: Joined| {
             records += 1;
@@ -563,6 +564,9 @@ impl<'a> Worker<'a> {
                 Some(peeled) => (utf8(&peeled.record).unwrap_or(whole), peeled.time.as_deref().and_then(utf8)),
                 None => (whole, None),
             };
+            if may_hold_messages && problem.is_none() && is_message(text) {
+                return self.part.count(place.file, None, |counts| counts.skipped += 1);
+            }
             let record = Record { text, time, opening: opening.as_deref().and_then(utf8), bytes };
             self.part.read_record(self.shared, pack, &mut reader, record, place, problem);
         };
@@ -576,6 +580,17 @@ impl<'a> Worker<'a> {
         self.shared.progress.records.fetch_add(records, Ordering::Relaxed);
         self.shared.progress.rejects.fetch_add((self.part.rejects.len() - rejects) as u64, Ordering::Relaxed);
     }
+}
+
+/// True for what a program says between its JSON records (`DEBUG: plugin loaded`, `2026/05/01 09:00:00 [notice] ready`): it
+/// begins like a word, has several, and holds neither a member of an object nor the end of one. Anything else that is no
+/// record may be what is left of one.
+fn is_message(text: &str) -> bool {
+    let text = text.trim_ascii().as_bytes();
+    text.first().is_some_and(u8::is_ascii_alphanumeric)
+        && text.contains(&b' ')
+        && !matches!(text.last(), Some(b'}' | b']'))
+        && memchr::memmem::find(text, b"\":").is_none()
 }
 
 fn own(peeled: Peeled<'_>) -> Vec<u8> {
@@ -638,7 +653,7 @@ impl Part {
         let zone = shared.settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
         let mut context = Context::new(fields, &shared.settings.digester, shared.aliases, zone);
         context.operations = shared.operations;
-        (context.year, context.order) = (pack.file.year, pack.file.date_order);
+        context.set_unsaid(pack);
         context.prefix_time = record.time;
         let events = match &pack.identity_event {
             Some(plan) => plan.rows(&mut context)?,

@@ -99,7 +99,7 @@ impl Tracer<'_> {
             _ => return,
         };
         if self.header.is_empty() {
-            self.header = names.into_iter().map(|name| name.trim().to_string()).collect();
+            self.header = names.into_iter().map(|name| csv::column_name(&name).to_string()).collect();
         }
     }
 
@@ -119,7 +119,7 @@ impl Tracer<'_> {
         let aliases = Aliases::default();
         let zone = self.settings.zones.get(self.pack.id()).copied().unwrap_or(self.pack.zone);
         let mut context = Context::new(fields, &self.settings.digester, &aliases, zone);
-        (context.year, context.order) = (self.pack.file.year, self.pack.file.date_order);
+        context.set_unsaid(self.pack);
         context.prefix_time = peeled.as_ref().and_then(|peeled| std::str::from_utf8(peeled.time.as_deref()?).ok());
         if let Some(plan) = &self.pack.identity_event {
             let rows = plan.origins(&mut context);
@@ -216,7 +216,7 @@ impl KnownFields {
     }
 
     fn is_known(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
+        let name = csv::column_name(name).to_lowercase();
         let outside = self.envelopes.iter().filter_map(|envelope| name.strip_prefix(&format!("{}.", envelope.to_lowercase())));
         outside.chain([name.as_str()]).any(|name| self.tested.contains(name) || self.covers(name))
     }

@@ -94,7 +94,8 @@ fn store_request_line(parts: &[Option<u16>; 3], line: &[u8], start: usize, end: 
         return;
     }
     let last = memchr::memrchr(b' ', text).unwrap_or(method);
-    let has_protocol = last > method && text[last + 1..].starts_with(b"HTTP/");
+    // `-` is a protocol that the gateway could not tell (Envoy), none at all that of HTTP/0.9 (`GET / `).
+    let has_protocol = last > method && (text[last + 1..].starts_with(b"HTTP/") || matches!(&text[last + 1..], b"" | b"-"));
     let target_end = if has_protocol { last } else { text.len() };
     let places = [(0, method), (method + 1, target_end), (if has_protocol { last + 1 } else { text.len() }, text.len())];
     for (part, (from, to)) in parts.iter().zip(places) {
@@ -119,6 +120,9 @@ mod tests {
     fn a_request_line_is_cut_into_its_parts() {
         assert_eq!(parts("GET /a b?c HTTP/1.1"), ["GET", "/a b?c", "HTTP/1.1"]);
         assert_eq!(parts("GET /old"), ["GET", "/old", ""]);
+        assert_eq!(parts("GET /status/418 -"), ["GET", "/status/418", "-"]);
+        assert_eq!(parts("GET / "), ["GET", "/", ""]);
+        assert_eq!(parts("GET "), ["GET", "", ""]);
         for junk in ["-", "- - -", "- - HTTP/1.1", "", "\\x01\\x02 \\x03", " /x", "<BADREQ>"] {
             assert_eq!(parts(junk), ["", "", ""], "{junk}");
         }

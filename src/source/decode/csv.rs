@@ -136,7 +136,7 @@ impl JsonRows {
     pub fn set_header(&mut self, header: &[u8]) {
         if self.header != header || self.keys.is_empty() {
             let names = rows(header).into_iter().next().map(|row| row.fields).unwrap_or_default();
-            self.keys = names.iter().map(|name| [serde_json::to_vec(name.trim()).unwrap_or_default(), b":".to_vec()].concat()).collect();
+            self.keys = names.iter().map(|name| [serde_json::to_vec(column_name(name)).unwrap_or_default(), b":".to_vec()].concat()).collect();
             self.header = header.to_vec();
         }
     }
@@ -163,6 +163,15 @@ impl JsonRows {
     }
 }
 
+/// What the Azure portal puts behind the names of columns that hold instants: `TimeGenerated [UTC]`.
+pub const UTC_SUFFIX: &str = " [UTC]";
+
+/// A column's name without what exports put around it.
+pub fn column_name(name: &str) -> &str {
+    let name = name.trim();
+    name.strip_suffix(UTC_SUFFIX).unwrap_or(name)
+}
+
 /// The columns that a header row names.
 #[derive(Debug, Clone, Default)]
 pub struct CsvColumns {
@@ -182,7 +191,7 @@ impl CsvColumns {
                 number => wanted.target(&format!("{name} {number}")),
             }
         };
-        CsvColumns { targets: names.iter().map(|name| name.trim()).map(target).collect(), separator: separator(header) }
+        CsvColumns { targets: names.iter().map(|name| column_name(name)).map(target).collect(), separator: separator(header) }
     }
 
     /// Reads one row; it must have as many fields as the header.

@@ -35,11 +35,12 @@ impl Columns {
         Columns { targets, least: if least == 0 { names.len() } else { least }, may_grow: true }
     }
 
-    /// From a `#Fields:` directive: rows have exactly these columns.
-    pub fn of_directive(line: &[u8], wanted: &WantedColumns) -> Self {
+    /// From a `#Fields:` directive: rows have exactly these columns, or at least so many of them where `least` is not 0.
+    pub fn of_directive(line: &[u8], least: usize, wanted: &WantedColumns) -> Self {
         let names = String::from_utf8_lossy(line.strip_prefix(b"#Fields:").unwrap_or(line)).into_owned();
         let targets: Vec<_> = names.split_ascii_whitespace().map(|name| (wanted.target(name), w3c_kind(name))).collect();
-        Columns { least: targets.len(), targets, may_grow: false }
+        let least = if least == 0 { targets.len() } else { least.min(targets.len()) };
+        Columns { least, targets, may_grow: false }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -100,7 +101,7 @@ fn w3c_kind(name: &str) -> FieldKind {
 fn quoted_column(line: &[u8], at: usize) -> Option<(usize, usize, usize)> {
     let close = match line[at] {
         b'"' => b'"',
-        b'[' => b']',
+        b'[' if !is_bracketed_address(&line[at..]) => b']',
         _ => {
             let end = memchr::memchr(b' ', &line[at..]).map_or(line.len(), |found| at + found);
             return Some((at, end, after_blanks(line, end)));
@@ -117,6 +118,12 @@ fn quoted_column(line: &[u8], at: usize) -> Option<(usize, usize, usize)> {
         }
         from = end + 1;
     }
+}
+
+/// `[::1]:443`: the brackets are part of the column.
+fn is_bracketed_address(text: &[u8]) -> bool {
+    let close = text.iter().position(|byte| matches!(byte, b' ' | b']'));
+    close.is_some_and(|close| text[close..].starts_with(b"]:"))
 }
 
 fn after_blanks(line: &[u8], at: usize) -> usize {
@@ -144,6 +151,7 @@ mod tests {
         };
         assert_eq!(read(r#"x "GET \"y\" z" [1 [2]3]"#).unwrap(), ["x", r#"GET \"y\" z"#, "1 [2]3"]);
         assert_eq!(read("x  y").unwrap(), ["x", "y", ""]);
+        assert_eq!(read("[::1]:443 [a b] c").unwrap(), ["[::1]:443", "a b", "c"]);
         assert_eq!(read("x y z and more").unwrap(), ["x", "y", "z"]);
         assert_eq!(read("x"), Err(WRONG_COLUMN_COUNT));
         assert_eq!(read(r#"x "y"#), Err(UNTERMINATED_QUOTE));
@@ -152,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_directive_names_the_columns_and_their_number() {
-        let columns = Columns::of_directive(b"#Fields: date cs(User-Agent)  cs-username", &wanted(&["CS(User-Agent)", "cs-username"]));
+        let columns = Columns::of_directive(b"#Fields: date cs(User-Agent)  cs-username", 0, &wanted(&["CS(User-Agent)", "cs-username"]));
         let read = |line: &str| {
             let mut spans = [Span::MISSING; 2];
             columns.read_w3c(line.as_bytes(), &mut spans).map(|()| (texts(line, &spans), spans[0].kind, spans[1].kind))
@@ -162,6 +170,10 @@ mod tests {
         assert_eq!(read("d\tx y\tu").unwrap().0, ["x y", "u"]);
         assert_eq!(read("d x"), Err(WRONG_COLUMN_COUNT));
         assert_eq!(read("d x y z"), Err(WRONG_COLUMN_COUNT));
+        let cut = Columns::of_directive(b"#Fields: a b c", 2, &wanted(&["b"]));
+        let mut spans = [Span::MISSING; 1];
+        assert_eq!((cut.read_w3c(b"1 2", &mut spans), cut.read_w3c(b"1", &mut spans)), (Ok(()), Err(WRONG_COLUMN_COUNT)), "a row cut short");
+        assert_eq!(cut.read_w3c(b"1 2 3 4", &mut spans), Err(WRONG_COLUMN_COUNT));
         assert_eq!(Columns::default().read_w3c(b"d", &mut []), Err(NO_COLUMN_NAMES));
     }
 }

@@ -5,6 +5,7 @@
 //! it is valid JSON (RFC 8259). A key given twice counts with its last value, as serde_json has it. Values are not
 //! converted here; `Fields` hands out text on demand and unescapes only where a backslash is inside.
 
+use super::csv::UTC_SUFFIX;
 use super::diagnose::{fault_of_record, fault_of_value};
 use super::grammar::{Brackets, trimmed};
 use super::shape::{Found, Place, Shapes, Signature};
@@ -54,6 +55,8 @@ const NO_SLOT: u16 = u16::MAX;
 pub struct FieldPlan {
     nodes: Vec<Node>,
     slots: usize,
+    /// Keys whose strings may hold JSON.
+    json: Vec<String>,
     /// Envelopes: for each, every slot once more for what stands inside it.
     envelopes: usize,
 }
@@ -87,6 +90,8 @@ pub struct KeyRules {
     pub ignore_case: Vec<String>,
     /// Keys may be flat with dots (`"a.b": 1`) or nested; both are looked for.
     pub flat: bool,
+    /// Keys of the record whose strings may hold JSON.
+    pub json: Vec<String>,
 }
 
 impl FieldPlan {
@@ -96,17 +101,21 @@ impl FieldPlan {
     }
 
     /// As `new`, each path also looked for inside the given envelopes (keys joined by dots). What an envelope holds counts
-    /// before what stands beside it, and a later envelope before an earlier one, whatever the order in the record.
+    /// before what stands beside it, and a later envelope before an earlier one, whatever the order in the record. A key of
+    /// the record itself may end in ` [UTC]`.
     pub fn with_envelopes(paths: &[Vec<String>], rules: &KeyRules, envelopes: &[String]) -> Self {
-        let mut plan = FieldPlan { nodes: vec![Node::default()], slots: paths.len(), envelopes: envelopes.len() };
+        let mut plan = FieldPlan { nodes: vec![Node::default()], slots: paths.len(), json: rules.json.clone(), envelopes: envelopes.len() };
         for (number, envelope) in std::iter::once(None).chain(envelopes.iter().map(Some)).enumerate() {
             let prefixed = |text: &str| envelope.map_or(text.to_string(), |envelope| format!("{envelope}.{text}"));
-            let rules = KeyRules { ignore_case: rules.ignore_case.iter().map(|path| prefixed(path)).collect(), flat: rules.flat };
+            let rules = KeyRules { ignore_case: rules.ignore_case.iter().map(|path| prefixed(path)).collect(), flat: rules.flat, json: Vec::new() };
             for (slot, path) in paths.iter().enumerate() {
                 for keys in spellings(path, rules.flat) {
                     let outer = envelope.into_iter().flat_map(|envelope| envelope.split('.')).map(str::to_string);
                     let keys: Vec<String> = outer.chain(keys).collect();
                     plan.insert(&keys, (number * paths.len() + slot) as u16, &rules);
+                }
+                if let ([key], None) = (path.as_slice(), envelope) {
+                    plan.insert(&[format!("{key}{UTC_SUFFIX}")], slot as u16, &rules);
                 }
             }
         }
@@ -118,6 +127,24 @@ impl FieldPlan {
     pub fn roots(&self) -> Vec<(String, bool)> {
         let root = |edge: &Edge| (String::from_utf8_lossy(&edge.key).into_owned(), edge.node != NO_NODE);
         self.nodes.first().map(|node| node.children.iter().map(root).collect()).unwrap_or_default()
+    }
+
+    /// The record with JSON in place of the strings that hold it; `None` if there are none.
+    fn with_json_inside(&self, record: &str) -> Option<String> {
+        if self.json.is_empty() {
+            return None;
+        }
+        let mut value: serde_json::Value = serde_json::from_str(record).ok()?;
+        let mut changed = false;
+        for key in &self.json {
+            let Some(place) = value.get_mut(key) else { continue };
+            let inner = place.as_str().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+            if let Some(inner) = inner.filter(|inner| inner.is_object() || inner.is_array()) {
+                *place = inner;
+                changed = true;
+            }
+        }
+        changed.then(|| value.to_string())
     }
 
     /// How many places a walk fills.
@@ -267,6 +294,8 @@ pub struct JsonReader {
     /// For each edge of the plan, the number of the record in which its key was last met.
     seen: Vec<u64>,
     serial: u64,
+    /// The record, where JSON was read out of its strings.
+    text: String,
 }
 
 impl JsonReader {
@@ -284,11 +313,24 @@ impl JsonReader {
             spans: vec![Span::MISSING; plan.slots],
             seen: vec![0; edges],
             serial: 0,
+            text: String::new(),
         }
     }
 
     /// Reads one record, which must be one JSON object.
     pub fn read<'a>(&'a mut self, plan: &FieldPlan, record: &'a str) -> Result<Fields<'a>, JsonError> {
+        if let Some(text) = plan.with_json_inside(record) {
+            self.find(plan, &text)?;
+            self.text = text;
+            return Ok(Fields::new(&self.text, &self.spans));
+        }
+        self.find(plan, record)?;
+        Ok(Fields::new(record, &self.spans))
+    }
+
+    /// Fills the spans with the places of the wanted values.
+    #[inline]
+    fn find(&mut self, plan: &FieldPlan, record: &str) -> Result<(), JsonError> {
         let text = record.as_bytes();
         self.index.index(text)?;
         let entries = self.index.entries();
@@ -307,7 +349,7 @@ impl JsonReader {
         for (span, place) in self.spans.iter_mut().zip(places) {
             *span = span_of(text, entries, *place);
         }
-        Ok(Fields::new(record, &self.spans))
+        Ok(())
     }
 
     /// Checks a record and finds its wanted values; remembers its shape if its signature came before.
@@ -491,10 +533,25 @@ mod tests {
 
     fn read(paths: &[&str], text: &str) -> Result<Vec<Option<String>>, JsonError> {
         let paths: Vec<Vec<String>> = paths.iter().map(|p| p.split('.').map(String::from).collect()).collect();
-        let plan = FieldPlan::new(&paths, &KeyRules { ignore_case: vec!["h".into()], flat: true });
+        let plan = FieldPlan::new(&paths, &KeyRules { ignore_case: vec!["h".into()], flat: true, ..KeyRules::default() });
         let mut reader = JsonReader::new(&plan);
         let fields = reader.read(&plan, text)?;
         Ok((0..paths.len()).map(|slot| fields.text(slot).map(|text| text.into_owned())).collect())
+    }
+
+    #[test]
+    fn json_in_strings_of_the_named_keys_is_read_as_json() {
+        let plan = FieldPlan::new(&[vec!["a".into(), "b".into()], vec!["c".into()]], &KeyRules { json: vec!["a".into()], ..KeyRules::default() });
+        let mut reader = JsonReader::new(&plan);
+        let mut read = |record: &str| {
+            let fields = reader.read(&plan, record).map_err(JsonError::reason)?;
+            Ok::<_, &str>([0, 1].map(|slot| fields.text(slot).map(|text| text.into_owned())))
+        };
+        let both = |a: &str, c: &str| Ok([Some(a.to_string()), Some(c.to_string())]);
+        assert_eq!(read(r#"{"a":"{\"b\":\"x\"}","c":"{\"b\":1}"}"#), both("x", r#"{"b":1}"#));
+        assert_eq!(read(r#"{"a":{"b":"y"},"c":"z"}"#), both("y", "z"));
+        assert_eq!(read(r#"{"a":"{b","c":"z"}"#), Ok([None, Some("z".into())]));
+        assert_eq!(read(r#"{"a":"{}","c":"#), Err("truncated_json"));
     }
 
     #[test]
@@ -543,7 +600,7 @@ mod tests {
     fn fuzz_plan() -> FieldPlan {
         let path = |keys: &[&str]| keys.iter().map(|key| key.to_string()).collect::<Vec<_>>();
         let paths = [path(&["a", "b"]), path(&["e"]), path(&["h", "x-id"]), path(&["long-key-of-more-than-sixteen-bytes"]), path(&["a"])];
-        FieldPlan::new(&paths, &KeyRules { ignore_case: vec!["h".into()], flat: false })
+        FieldPlan::new(&paths, &KeyRules { ignore_case: vec!["h".into()], ..KeyRules::default() })
     }
 
     /// Texts near the seeds: bytes replaced, removed, inserted, runs doubled, cut off, blanks put in.

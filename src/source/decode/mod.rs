@@ -51,7 +51,7 @@ impl Decoder {
             _ if file.inventory.is_some() => Ok(Decoder::Whole),
             DecoderKind::Toml | DecoderKind::Document => Ok(Decoder::Whole),
             DecoderKind::Json => {
-                let rules = KeyRules { ignore_case: file.keys.ignore_case.clone(), flat: file.keys.flat };
+                let rules = KeyRules { ignore_case: file.keys.ignore_case.clone(), flat: file.keys.flat, json: file.keys.json.clone() };
                 Ok(Decoder::Json(FieldPlan::with_envelopes(paths, &rules, &file.unwrap)))
             }
             kind => Ok(Decoder::Text(Box::new(TextPlan::compile(kind, &file.text, paths)?))),

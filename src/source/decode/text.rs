@@ -20,6 +20,8 @@ pub struct TextPlan {
     lines: Lines,
     wanted: WantedColumns,
     skip: Vec<Regex>,
+    /// Of a row under a `#Fields:` directive; 0 is all.
+    least_columns: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -63,7 +65,7 @@ impl TextPlan {
             DecoderKind::Json | DecoderKind::Toml | DecoderKind::Document => return Err("no decoder of text".into()),
         };
         let skip = file.skip.iter().map(|text| Regex::new(text)).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        Ok(TextPlan { lines, wanted, skip })
+        Ok(TextPlan { lines, wanted, skip, least_columns: file.least_columns })
     }
 
     /// How many slots its fields have.
@@ -99,7 +101,7 @@ impl TextReader {
         self.header = header.map(<[u8]>::to_vec);
         match (&plan.lines, header) {
             (Lines::W3c(fallback), None) => self.columns = fallback.clone(),
-            (Lines::W3c(_), Some(directive)) => self.columns = Columns::of_directive(directive, &plan.wanted),
+            (Lines::W3c(_), Some(directive)) => self.columns = Columns::of_directive(directive, plan.least_columns, &plan.wanted),
             (Lines::Csv, Some(header)) => self.csv = CsvColumns::of_header(header, &plan.wanted),
             _ => {}
         }
@@ -147,7 +149,7 @@ impl TextReader {
 
     fn read_directive(&mut self, plan: &TextPlan, line: &[u8]) {
         if line.starts_with(b"#Fields:") {
-            self.columns = Columns::of_directive(line, &plan.wanted);
+            self.columns = Columns::of_directive(line, plan.least_columns, &plan.wanted);
             self.header = Some(line.to_vec());
         }
     }
