@@ -100,6 +100,18 @@ impl FieldPlan {
         Self::with_envelopes(paths, rules, &[])
     }
 
+    /// Whether a plan of these paths can be numbered: its edges, at most, against what a number holds. Generous, since
+    /// paths that begin alike share edges.
+    pub fn fits(paths: &[Vec<String>], rules: &KeyRules, envelopes: &[String]) -> bool {
+        let edges = |path: &Vec<String>| {
+            let joints = if rules.flat { path.len().saturating_sub(1).min(63) } else { 0 };
+            (path.len() as u64 + 1).saturating_mul(1 << joints)
+        };
+        let inside: u64 = envelopes.iter().map(|envelope| 1 + envelope.split('.').count() as u64).sum();
+        let each = paths.iter().map(edges).fold(0, u64::saturating_add);
+        each.saturating_mul(1 + inside) < u64::from(u16::MAX)
+    }
+
     /// As `new`, each path also looked for inside the given envelopes (keys joined by dots). What an envelope holds counts
     /// before what stands beside it, and a later envelope before an earlier one, whatever the order in the record. A key of
     /// the record itself may end in ` [UTC]`.
@@ -537,6 +549,17 @@ mod tests {
         let mut reader = JsonReader::new(&plan);
         let fields = reader.read(&plan, text)?;
         Ok((0..paths.len()).map(|slot| fields.text(slot).map(|text| text.into_owned())).collect())
+    }
+
+    #[test]
+    fn a_plan_with_more_keys_than_numbers_does_not_fit() {
+        let path = |keys: usize| vec!["key".to_string(); keys];
+        let rules = |flat: bool| KeyRules { flat, ..KeyRules::default() };
+        assert!(FieldPlan::fits(&vec![path(4); 200], &rules(true), &["a.b".into(), "c".into()]));
+        assert!(FieldPlan::fits(&[path(100)], &rules(false), &[]));
+        assert!(!FieldPlan::fits(&[path(16)], &rules(true), &[]));
+        assert!(!FieldPlan::fits(&[path(100)], &rules(true), &[]));
+        assert!(!FieldPlan::fits(&vec![path(1); 100], &rules(false), &vec!["e".into(); 400]));
     }
 
     #[test]

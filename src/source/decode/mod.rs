@@ -52,6 +52,9 @@ impl Decoder {
             DecoderKind::Toml | DecoderKind::Document => Ok(Decoder::Whole),
             DecoderKind::Json => {
                 let rules = KeyRules { ignore_case: file.keys.ignore_case.clone(), flat: file.keys.flat, json: file.keys.json.clone() };
+                if !FieldPlan::fits(paths, &rules, &file.unwrap) {
+                    return Err("its paths, their spellings and the places of `unwrap` are more than 65,000 keys to look for".into());
+                }
                 Ok(Decoder::Json(FieldPlan::with_envelopes(paths, &rules, &file.unwrap)))
             }
             kind => Ok(Decoder::Text(Box::new(TextPlan::compile(kind, &file.text, paths)?))),
