@@ -30,7 +30,7 @@ fn an_injected_line_becomes_no_record_and_changes_no_column() {
     let plain = "203.0.113.9 - alice [04/May/2026:09:00:00 +0000] \"GET /orders HTTP/1.1\" 200 5 \"-\" \"curl\"";
     let sources = Sources::new().file("in/kong", format!("{record}\n")).file("in/nginx", format!("{nginx}\n{plain}\n"));
     let reading = sources.read();
-    assert_eq!(reading.evidence.rejects.len(), 0, "{:?}", reading.evidence.rejects);
+    assert_eq!(reading.rejects.len(), 0, "{:?}", reading.rejects);
     assert_eq!((reading.ledger_of("kong").rows, reading.ledger_of("nginx").rows), (1, 2));
     for row in &reading.rows["requests"] {
         let told = json!(row).to_string();

@@ -1,4 +1,4 @@
-//! Calls that memory has no room for: sorted runs in one unnamed temporary file, read back by range of instants.
+//! Calls that memory has no room for (and other records: `Spill`): sorted runs in one unnamed temporary file, read back by range of instants.
 //!
 //! A segment holds the columns of a `RequestRows` one after the other, little-endian, in the frame's order. Of its instants
 //! every 1,024th stays in memory, so that a range is found with one small read. The file has no name: when the process
@@ -18,7 +18,7 @@ pub const INDEX_STEP: usize = 1024;
 #[derive(Clone)]
 pub struct Spill {
     folder: PathBuf,
-    file: Arc<Mutex<Option<Arc<Mutex<File>>>>>,
+    file: Arc<Mutex<Option<SpillFile>>>,
 }
 
 impl Spill {
@@ -27,18 +27,45 @@ impl Spill {
         Spill { folder, file: Arc::default() }
     }
 
-    fn file(&self) -> io::Result<Arc<Mutex<File>>> {
+    fn file(&self) -> io::Result<SpillFile> {
         let mut file = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if file.is_none() {
-            *file = Some(Arc::new(Mutex::new(tempfile::tempfile_in(&self.folder)?)));
+            *file = Some(SpillFile(Arc::new(Mutex::new(tempfile::tempfile_in(&self.folder)?))));
         }
         Ok(file.as_ref().expect("set above").clone())
+    }
+
+    /// Appends bytes: the file, and where in it they begin.
+    pub fn append(&self, bytes: &[u8]) -> io::Result<(SpillFile, u64)> {
+        let file = self.file()?;
+        let start = {
+            let mut open = file.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let start = open.seek(SeekFrom::End(0))?;
+            open.write_all(bytes)?;
+            start
+        };
+        Ok((file, start))
+    }
+}
+
+/// The file of what memory has no room for.
+#[derive(Clone)]
+pub struct SpillFile(Arc<Mutex<File>>);
+
+impl SpillFile {
+    /// Bytes from a place on; an error where there are fewer.
+    pub fn read(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        let mut file = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
 /// A sorted run of calls on disk.
 pub struct Segment {
-    file: Arc<Mutex<File>>,
+    file: SpillFile,
     rows: usize,
     /// Where each column begins in the file, in the order of `COLUMNS`.
     starts: [u64; COLUMNS],
@@ -125,13 +152,7 @@ impl Segment {
         let at = |row: u32| rows.event_us[row as usize];
         let index = order.iter().step_by(INDEX_STEP).map(|&row| at(row)).collect();
         let last_us = order.last().map_or(i64::MIN, |&row| at(row));
-        let file = spill.file()?;
-        let start = {
-            let mut open = file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let start = open.seek(SeekFrom::End(0))?;
-            open.write_all(&columns.bytes)?;
-            start
-        };
+        let (file, start) = spill.append(&columns.bytes)?;
         let mut starts = [0; COLUMNS];
         for (place, offset) in starts.iter_mut().zip(columns.starts) {
             *place = start + offset;
@@ -157,16 +178,8 @@ impl Segment {
         self.last_us
     }
 
-    fn read_bytes(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        let mut file = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
     fn read<T: Fixed>(&self, column: usize, rows: &Range<usize>) -> io::Result<Vec<T>> {
-        let bytes = self.read_bytes(self.starts[column] + (rows.start * T::WIDTH) as u64, rows.len() * T::WIDTH)?;
+        let bytes = self.file.read(self.starts[column] + (rows.start * T::WIDTH) as u64, rows.len() * T::WIDTH)?;
         Ok(bytes.chunks_exact(T::WIDTH).map(T::get).collect())
     }
 
@@ -215,7 +228,7 @@ impl Segment {
         let before = if rows.start == 0 { 0 } else { self.read::<u64>(ID_ENDS, &(rows.start - 1..rows.start))?[0] };
         let ends: Vec<u64> = self.read(ID_ENDS, rows)?;
         let end = ends.last().copied().unwrap_or(before);
-        loaded.request_ids = self.read_bytes(self.starts[ID_BYTES] + before, (end - before) as usize)?;
+        loaded.request_ids = self.file.read(self.starts[ID_BYTES] + before, (end - before) as usize)?;
         loaded.request_id_ends = ends.into_iter().map(|end| end - before).collect();
         Ok(())
     }

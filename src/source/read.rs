@@ -24,6 +24,7 @@ use crate::source::open;
 use crate::source::pack::PackKind;
 use crate::source::plan::Context;
 use crate::source::prefix::{Peeled, Peeler};
+use crate::source::rejects::{Reject, Rejects};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -31,17 +32,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-
-/// A record that gave no row.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reject {
-    pub file: u32,
-    pub record: u64,
-    pub byte_offset: u64,
-    pub reason: &'static str,
-    /// The record's text, kept only on request; it may hold secrets.
-    pub raw: Option<String>,
-}
 
 /// Records of one file and day (`None`: the record has no readable instant).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,12 +88,12 @@ pub struct Evidence {
     pub aliases: Aliases,
     /// Whose names are hidden, and how; none where names stay.
     pub people: Option<People>,
-    pub rejects: Vec<Reject>,
+    pub rejects: Rejects,
     /// (file, day) -> counts; duplicates are found later.
     pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
     /// The copy of standard input, which the file `-` stands for.
     pub stdin: Option<tempfile::TempPath>,
-    /// Why calls could not be put on disk, if so: the run cannot go on.
+    /// Why calls or rejects could not be put on disk, if so: the run cannot go on.
     pub spill_error: Option<std::io::Error>,
 }
 
@@ -126,7 +116,7 @@ pub struct ReadSettings {
     pub bound: Option<MemoryBound>,
 }
 
-/// How many bytes of calls a thread may hold, and where those go that it has no room for.
+/// How many bytes of calls a thread may hold, and a quarter of that of rejects; and where those go that it has no room for.
 #[derive(Clone)]
 pub struct MemoryBound {
     pub bytes_per_thread: usize,
@@ -477,7 +467,7 @@ struct Part {
     requests: RequestStore,
     events: Vec<From<IdentityEventRow>>,
     tickets: Vec<From<TicketRow>>,
-    rejects: Vec<Reject>,
+    rejects: Rejects,
     ledger: HashMap<(u32, Option<i64>), Counts, foldhash::fast::FixedState>,
     spill_error: Option<std::io::Error>,
 }
@@ -514,8 +504,7 @@ impl<'a> Worker<'a> {
             self.read_chunk(work.file, &work.chunk, work.joined.as_deref());
             spare = work.chunk.bytes;
             if let Some(bound) = &self.shared.settings.bound
-                && self.part.requests.rows.bytes() > bound.bytes_per_thread
-                && let Err(error) = self.part.requests.spill(&bound.spill)
+                && let Err(error) = self.part.keep_within(bound)
             {
                 self.part.spill_error = Some(error);
                 self.shared.progress.stop.store(true, Ordering::Relaxed);
@@ -578,7 +567,7 @@ impl<'a> Worker<'a> {
         }
         self.readers[pack_index] = Some(reader);
         self.shared.progress.records.fetch_add(records, Ordering::Relaxed);
-        self.shared.progress.rejects.fetch_add((self.part.rejects.len() - rejects) as u64, Ordering::Relaxed);
+        self.shared.progress.rejects.fetch_add(self.part.rejects.len() - rejects, Ordering::Relaxed);
     }
 }
 
@@ -619,6 +608,17 @@ struct Place {
 }
 
 impl Part {
+    /// Puts on disk what there is no room for.
+    fn keep_within(&mut self, bound: &MemoryBound) -> std::io::Result<()> {
+        if self.requests.rows.bytes() > bound.bytes_per_thread {
+            self.requests.spill(&bound.spill)?;
+        }
+        if self.rejects.bytes() > bound.bytes_per_thread / 4 {
+            self.rejects.spill(&bound.spill)?;
+        }
+        Ok(())
+    }
+
     /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
     fn read_record(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut PackReader, record: Record<'_>, place: Place, problem: Option<&'static str>) {
         let outcome = match problem {
@@ -702,7 +702,7 @@ impl Evidence {
             self.requests.push(part.requests);
             self.events.extend(part.events);
             self.tickets.extend(part.tickets);
-            self.rejects.extend(part.rejects);
+            self.rejects.absorb(part.rejects);
             self.spill_error = self.spill_error.take().or(part.spill_error);
             for (key, counts) in part.ledger {
                 let sum = self.ledger.entry(key).or_default();
@@ -714,7 +714,6 @@ impl Evidence {
         }
         self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record, event.row.ordinal));
         self.tickets.sort_by_key(|ticket| (ticket.file, ticket.record));
-        self.rejects.sort();
     }
 
     /// Hides people's names in what is built from now on; who is a person is learnt from everything that was read.
@@ -734,10 +733,8 @@ impl Evidence {
                 let duplicates = counts.rows + counts.duplicates;
                 self.ledger.insert((index, day), Counts { rows: 0, duplicates, ..counts });
             }
-            let rejects: Vec<Reject> = self.rejects.iter().filter(|reject| reject.file == original).cloned().collect();
-            self.rejects.extend(rejects.into_iter().map(|reject| Reject { file: index, ..reject }));
+            self.rejects.copy(original, index);
         }
-        self.rejects.sort();
     }
 
     /// Moves a record from rows to duplicates in the ledger.

@@ -76,13 +76,8 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         std::array::from_fn(|i| sum[i] + counts[i])
     });
     let _ = writeln!(out, "  {} records: {} rows, {} duplicates, {} of no interest, {} rejects", sums[0], sums[1], sums[2], sums[3], sums[4]);
-    let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for reject in &evidence.rejects {
-        let entry = reasons.entry(reject.reason).or_insert((0, reject.record));
-        entry.0 += 1;
-    }
-    for (reason, (count, first)) in reasons {
-        let _ = writeln!(out, "  rejected: {count} for {reason}, first record {first}");
+    for ((_, reason), counted) in evidence.rejects.counts() {
+        let _ = writeln!(out, "  rejected: {} for {reason}, first record {}", counted.count, counted.first.0);
     }
     let requests =
         crate::metric::engine::read_parquet_folder(&frames.folder.join("requests"), args.records).map_err(|error| Failure::new("A050", error.to_string()))?;
