@@ -3,12 +3,13 @@
 
 use crate::cli::CommandResult;
 use crate::cli::args::{Global, InspectArgs};
-use crate::cli::commands::{STDIN, library_of, pack_named, print, spool_stdin};
+use crate::cli::commands::{STDIN, run, library_of, pack_named, print, spool_stdin};
 use crate::cli::config::Config;
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, build_frames};
 use crate::frame::schema::frames;
 use crate::frame::table::{Column, Table};
+use crate::record::person::People;
 use crate::record::token::Digester;
 use crate::source::read::{FileState, Progress, ReadSettings, read_all};
 use crate::source::trace::{Trace, trace};
@@ -33,7 +34,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         pack,
         keep_raw: false,
         limits: config.limits,
-        addresses: config.addresses,
+        addresses: run::addresses(&config, args.privacy),
         bound: None,
     };
     let spooled = if args.file.as_os_str() == STDIN { Some(spool_stdin()?) } else { None };
@@ -42,6 +43,9 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         return Err(Failure::new("A010", "no such file").at(args.file.display().to_string()));
     }
     let mut evidence = read_all(std::slice::from_ref(&path), &library, &settings, &Progress::default());
+    if args.privacy || config.hide_people {
+        evidence.hide_people(People::everyone(run::pseudonym_key(&config, &evidence)));
+    }
     evidence.files[0].path.clone_from(&args.file);
     let mut out = String::new();
     let file = &evidence.files[0];

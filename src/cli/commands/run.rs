@@ -105,16 +105,21 @@ impl Plan {
             memory: memory.or(config.memory).unwrap_or((512 << 20) + threads * (64 << 20)),
             keep_raw: args.keep_raw,
             hide_people: args.privacy || config.hide_people,
-            addresses: match config.addresses {
-                Addresses::Whole if args.privacy => Addresses::Network,
-                other => other,
-            },
+            addresses: addresses(&config, args.privacy),
             fail_on: args.fail_on.clone(),
             only: args.only.clone(),
             skip: args.skip.clone(),
             is_dry_run: args.dry_run,
             config,
         })
+    }
+}
+
+/// What becomes of client addresses; `--privacy` never shows more than the configuration does.
+pub(super) fn addresses(config: &Config, is_private: bool) -> Addresses {
+    match config.addresses {
+        Addresses::Whole if is_private => Addresses::Network,
+        other => other,
     }
 }
 
@@ -239,7 +244,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     check_read(&evidence, &found, progress)?;
     clock.lap("read");
     if plan.hide_people {
-        evidence.hide_people(People::new(pseudonym_key(plan, &evidence), plan.config.people.clone()));
+        evidence.hide_people(People::new(pseudonym_key(&plan.config, &evidence), plan.config.people.clone()));
     }
     let digests = digests(plan, &evidence, &catalog);
     let metadata = FileMetadata { run_digest: digests.inputs.clone() };
@@ -761,15 +766,15 @@ fn digests(plan: &Plan, evidence: &Evidence, catalog: &Catalog) -> Digests {
 }
 
 /// The configured key, else one that only who has the inputs can know, so that the same inputs give the same pseudonyms.
-fn pseudonym_key(plan: &Plan, evidence: &Evidence) -> Vec<u8> {
+pub(super) fn pseudonym_key(config: &Config, evidence: &Evidence) -> Vec<u8> {
     const HEAD: u64 = 64 * 1024;
-    if let Some(key) = &plan.config.hash_key {
+    if let Some(key) = &config.hash_key {
         return key.clone();
     }
     let mut digest = Sha256::new().chain_update(b"credlens: key of pseudonyms");
     for file in &evidence.files {
         let mut head = Vec::new();
-        if let Ok(file) = open_file(&file.path) {
+        if let Ok(file) = open_file(evidence.place_of(file)) {
             let _ = file.take(HEAD).read_to_end(&mut head);
         }
         digest.update(Sha256::digest(&head));
