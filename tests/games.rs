@@ -198,21 +198,96 @@ struct TextFormat {
 }
 
 const TEXT_FORMATS: [TextFormat; 16] = [
-    TextFormat { pack: "nginx", head: "", line: r#"203.0.113.9 - a{V} [04/May/2026:09:00:{N} +0000] "GET /v1/o{V}?q={V} HTTP/1.1" 200 5 "r{V}" "u{V}""#, quote: Some(r"\x22") },
-    TextFormat { pack: "apache", head: "", line: r#"www.example.com:443 203.0.113.9 - a{V} [04/May/2026:09:00:{N} +0000] "GET /v1/o?q={V} HTTP/1.1" 200 5 "r{V}" "u{V}""#, quote: Some(r#"\""#) },
-    TextFormat { pack: "traefik_clf", head: "", line: r#"203.0.113.9 - a{V} [04/May/2026:09:00:{N} +0000] "GET /v1/o?q={V} HTTP/1.1" 200 5 "r{V}" "u{V}" 501 "orders@docker" "http://172.17.0.3:80" 1ms"#, quote: Some("%22") },
-    TextFormat { pack: "aws_apigateway_clf", head: "", line: r#"203.0.113.9 AIDAEXAMPLE a{V} [04/May/2026:09:00:{N} +0000] "GET /v1/o{V} HTTP/1.1" 200 48 c12d1542-b79e-4e79-a158-fdf36452a8{N}"#, quote: Some("%22") },
-    TextFormat { pack: "haproxy_text", head: "", line: r#"May  4 09:00:{N} lb1 haproxy[812]: 203.0.113.9:14853 [04/May/2026:09:00:{N}.127] https-in~ orders/node1 170/0/0/3/173 200 739 - - ---- 0/0/0/0/0 0/0 {api.example.com|u{V}} "GET /v1/o?q={V} HTTP/1.1""#, quote: Some("#22") },
-    TextFormat { pack: "haproxy_kv", head: "", line: r#"client_ip=203.0.113.9 client_port=50031 datetime_of_request=[04/May/2026:09:00:{N}.127] frontend_name_transport=https-in~ backend_name=orders server_name=node1 time_to_receive_full_req=0 Tw=0 Tc=0 response_time=18 active_time_of_request=18 status_code=200 bytes_read=200 captured_request_cookie=- captured_response_cookie=- termination_state_with_cookie_status=---- actconn=2 feconn=2 beconn=2 srv_conn=0 retries=0 srv_queue=0 backend_queue=0 server_ip=10.0.0.1 server_port=80 frontend_name=https-in http_method=GET http_request_uri_without_query=/v1/o http_request_query_string="q={V}" http_request_uri=/v1/o"#, quote: Some("#22") },
-    TextFormat { pack: "envoy_text", head: "", line: r#"[2026-05-04T09:00:{N}.250Z] "GET /v1/o HTTP/1.1" 200 - 0 43 217 216 "203.0.113.9" "u{V}" "c62ec130-0000-4000-8000-0000000000{N}" "api.example.com:443" "10.0.0.2:80""#, quote: None },
-    TextFormat { pack: "istio_text", head: "", line: r#"[2026-05-04T09:00:{N}.250Z] "GET /v1/o HTTP/1.1" 200 - via_upstream - "-" 0 19 1 - "-" "u{V}" "c62ec130-0000-4000-8000-0000000000{N}" "orders:8000" "-" inbound|8000|| - 10.9.3.1:8000 172.17.0.6:44690 outbound_.8000_._.orders.shop.svc.cluster.local default"#, quote: None },
-    TextFormat { pack: "aws_alb", head: "", line: r#"https 2026-05-04T09:00:{N}.463821Z app/edge/490d68edf04676fe 203.0.113.9:44741 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET https://api.example.com:443/v1/o?q={V} HTTP/1.1" "u{V}" - - arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/orders/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d999231{N}" "api.example.com" "-" 0 2026-05-04T09:00:00.364000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-""#, quote: Some(r"\x22") },
-    TextFormat { pack: "aws_elb", head: "", line: r#"2026-05-04T09:00:{N}.945958Z edge-classic 203.0.113.9:2817 10.0.0.1:80 0.000086 0.001048 0.001337 200 200 0 57 "GET https://api.example.com:443/v1/o?q={V} HTTP/1.1" "u{V}" DHE-RSA-AES128-SHA TLSv1.2"#, quote: Some(r"\x22") },
-    TextFormat { pack: "iis_w3c", head: "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status sc-substatus sc-win32-status time-taken\n", line: "2026-05-04 09:00:{N} 10.0.0.1 GET /v1/o q={V} 443 a{V} 203.0.113.9 u{V} 200 0 0 12", quote: None },
-    TextFormat { pack: "aws_cloudfront", head: "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header\n", line: "2026-05-04\t09:00:{N}\tCDG50-P2\t703\t203.0.113.9\tGET\td111111abcdef8.cloudfront.net\t/v1/o\t200\tr{V}\tu{V}\tq={V}\t-\tHit\t375WZmnR4hhhnlZKNn0D{N}==\tapi.example.com", quote: Some("%22") },
-    TextFormat { pack: "tyk_text", head: "", line: r#"2026-05-04T09:00:{N}.250000000Z stdout F time="May 04 09:00:{N}" level=info api_id=b1a41c9a89984ffd api_name=orders org_id=678e prefix=access-log client_ip="203.0.113.9" method=GET path="/v1/o{V}" status=200"#, quote: Some(r#"\""#) },
-    TextFormat { pack: "krakend", head: "", line: r#"[GIN] 2026/05/04 - 09:00:{N} | 200 |    1.234567ms |    203.0.113.9 | GET      "/v1/o?q={V}""#, quote: None },
-    TextFormat { pack: "litellm_uvicorn", head: "", line: r#"2026-05-04T09:00:{N}.25Z INFO:     203.0.113.9:52782 - "POST /v1/o?q={V} HTTP/1.1" 200 OK"#, quote: Some("%22") },
+    TextFormat {
+        pack: "nginx",
+        head: "",
+        line: r#"203.0.113.9 - a{V} [04/May/2026:09:00:{N} +0000] "GET /v1/o{V}?q={V} HTTP/1.1" 200 5 "r{V}" "u{V}""#,
+        quote: Some(r"\x22"),
+    },
+    TextFormat {
+        pack: "apache",
+        head: "",
+        line: r#"www.example.com:443 203.0.113.9 - a{V} [04/May/2026:09:00:{N} +0000] "GET /v1/o?q={V} HTTP/1.1" 200 5 "r{V}" "u{V}""#,
+        quote: Some(r#"\""#),
+    },
+    TextFormat {
+        pack: "traefik_clf",
+        head: "",
+        line: r#"203.0.113.9 - a{V} [04/May/2026:09:00:{N} +0000] "GET /v1/o?q={V} HTTP/1.1" 200 5 "r{V}" "u{V}" 501 "orders@docker" "http://172.17.0.3:80" 1ms"#,
+        quote: Some("%22"),
+    },
+    TextFormat {
+        pack: "aws_apigateway_clf",
+        head: "",
+        line: r#"203.0.113.9 AIDAEXAMPLE a{V} [04/May/2026:09:00:{N} +0000] "GET /v1/o{V} HTTP/1.1" 200 48 c12d1542-b79e-4e79-a158-fdf36452a8{N}"#,
+        quote: Some("%22"),
+    },
+    TextFormat {
+        pack: "haproxy_text",
+        head: "",
+        line: r#"May  4 09:00:{N} lb1 haproxy[812]: 203.0.113.9:14853 [04/May/2026:09:00:{N}.127] https-in~ orders/node1 170/0/0/3/173 200 739 - - ---- 0/0/0/0/0 0/0 {api.example.com|u{V}} "GET /v1/o?q={V} HTTP/1.1""#,
+        quote: Some("#22"),
+    },
+    TextFormat {
+        pack: "haproxy_kv",
+        head: "",
+        line: r#"client_ip=203.0.113.9 client_port=50031 datetime_of_request=[04/May/2026:09:00:{N}.127] frontend_name_transport=https-in~ backend_name=orders server_name=node1 time_to_receive_full_req=0 Tw=0 Tc=0 response_time=18 active_time_of_request=18 status_code=200 bytes_read=200 captured_request_cookie=- captured_response_cookie=- termination_state_with_cookie_status=---- actconn=2 feconn=2 beconn=2 srv_conn=0 retries=0 srv_queue=0 backend_queue=0 server_ip=10.0.0.1 server_port=80 frontend_name=https-in http_method=GET http_request_uri_without_query=/v1/o http_request_query_string="q={V}" http_request_uri=/v1/o"#,
+        quote: Some("#22"),
+    },
+    TextFormat {
+        pack: "envoy_text",
+        head: "",
+        line: r#"[2026-05-04T09:00:{N}.250Z] "GET /v1/o HTTP/1.1" 200 - 0 43 217 216 "203.0.113.9" "u{V}" "c62ec130-0000-4000-8000-0000000000{N}" "api.example.com:443" "10.0.0.2:80""#,
+        quote: None,
+    },
+    TextFormat {
+        pack: "istio_text",
+        head: "",
+        line: r#"[2026-05-04T09:00:{N}.250Z] "GET /v1/o HTTP/1.1" 200 - via_upstream - "-" 0 19 1 - "-" "u{V}" "c62ec130-0000-4000-8000-0000000000{N}" "orders:8000" "-" inbound|8000|| - 10.9.3.1:8000 172.17.0.6:44690 outbound_.8000_._.orders.shop.svc.cluster.local default"#,
+        quote: None,
+    },
+    TextFormat {
+        pack: "aws_alb",
+        head: "",
+        line: r#"https 2026-05-04T09:00:{N}.463821Z app/edge/490d68edf04676fe 203.0.113.9:44741 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET https://api.example.com:443/v1/o?q={V} HTTP/1.1" "u{V}" - - arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/orders/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d999231{N}" "api.example.com" "-" 0 2026-05-04T09:00:00.364000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-""#,
+        quote: Some(r"\x22"),
+    },
+    TextFormat {
+        pack: "aws_elb",
+        head: "",
+        line: r#"2026-05-04T09:00:{N}.945958Z edge-classic 203.0.113.9:2817 10.0.0.1:80 0.000086 0.001048 0.001337 200 200 0 57 "GET https://api.example.com:443/v1/o?q={V} HTTP/1.1" "u{V}" DHE-RSA-AES128-SHA TLSv1.2"#,
+        quote: Some(r"\x22"),
+    },
+    TextFormat {
+        pack: "iis_w3c",
+        head: "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status sc-substatus sc-win32-status time-taken\n",
+        line: "2026-05-04 09:00:{N} 10.0.0.1 GET /v1/o q={V} 443 a{V} 203.0.113.9 u{V} 200 0 0 12",
+        quote: None,
+    },
+    TextFormat {
+        pack: "aws_cloudfront",
+        head: "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header\n",
+        line: "2026-05-04\t09:00:{N}\tCDG50-P2\t703\t203.0.113.9\tGET\td111111abcdef8.cloudfront.net\t/v1/o\t200\tr{V}\tu{V}\tq={V}\t-\tHit\t375WZmnR4hhhnlZKNn0D{N}==\tapi.example.com",
+        quote: Some("%22"),
+    },
+    TextFormat {
+        pack: "tyk_text",
+        head: "",
+        line: r#"2026-05-04T09:00:{N}.250000000Z stdout F time="May 04 09:00:{N}" level=info api_id=b1a41c9a89984ffd api_name=orders org_id=678e prefix=access-log client_ip="203.0.113.9" method=GET path="/v1/o{V}" status=200"#,
+        quote: Some(r#"\""#),
+    },
+    TextFormat {
+        pack: "krakend",
+        head: "",
+        line: r#"[GIN] 2026/05/04 - 09:00:{N} | 200 |    1.234567ms |    203.0.113.9 | GET      "/v1/o?q={V}""#,
+        quote: None,
+    },
+    TextFormat {
+        pack: "litellm_uvicorn",
+        head: "",
+        line: r#"2026-05-04T09:00:{N}.25Z INFO:     203.0.113.9:52782 - "POST /v1/o?q={V} HTTP/1.1" 200 OK"#,
+        quote: Some("%22"),
+    },
     TextFormat { pack: "own", head: "", line: r#"2026-05-04T09:00:{N}Z|203.0.113.9|a{V}|GET|/v1/o|200|u{V}"#, quote: None },
 ];
 
@@ -244,7 +319,8 @@ fn attacks(format: &TextFormat) -> Vec<String> {
     // Blanks and tabs end fields in formats that do not quote: there gateways write them as `+` or `%20`.
     let is_unquoted = !format.line.contains('"');
     let sent = |text: String| if is_unquoted { text.replace(' ', "+").replace('\t', "%09") } else { text };
-    let mut attacks: Vec<String> = ["\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}", "\\n", "\\x0A", "%0A", "\u{0}"].iter().map(|end| sent(format!("{end}{other}"))).collect();
+    let mut attacks: Vec<String> =
+        ["\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}", "\\n", "\\x0A", "%0A", "\u{0}"].iter().map(|end| sent(format!("{end}{other}"))).collect();
     attacks.push(sent(format!("{quote} 500 9 {quote}-{quote} {quote}x")));
     attacks.push(sent(format!("{quote}")));
     attacks.push(sent(format!("{quote}{quote} HTTP/1.1{quote} 500 {quote}")));

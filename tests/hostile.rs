@@ -185,6 +185,44 @@ fn odd_files_and_names_are_read_or_told_and_never_waited_for() {
     assert_eq!(dashed.status, Some(0), "{}", dashed.stderr);
 }
 
+/// Standard input is whatever is piped in: it is read as a file of these bytes, or told, and never waited for.
+#[test]
+fn standard_input_may_be_anything() {
+    let line = call("a").to_string();
+    let piped = |bytes: &[u8]| {
+        let sources = Sources::new().file("in/other", call("other").to_string());
+        let mut command = crate::support::command_in(sources.path(), &["run", "-", "in", "--out", "out", "--no-progress", "--max-rejects", "100%"]);
+        let mut child = command.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+        // A write that the command does not wait for is no failure of the test.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), bytes);
+        let output = child.wait_with_output().expect("it ends");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{told}");
+        let manifest = fs::read_to_string(sources.path().join("out/2026-Q2/run.json")).expect("run.json");
+        let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
+        let files = manifest["files"].as_array().expect("files").clone();
+        let of = |name: &str| files.iter().find(|file| file["file"] == name).cloned().unwrap_or_else(|| panic!("no {name}: {files:?}"));
+        assert_eq!(of("in/other")["rows"], 1, "what stands beside it counts");
+        (of("-"), told)
+    };
+    let garbage: Vec<u8> = (0..100_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let (file, told) = piped(&garbage);
+    assert!(file["format"].is_null() && told.contains("left out -"), "{told}");
+    let (file, _) = piped(b"");
+    assert_eq!((&file["format"], &file["records"]), (&Value::Null, &json!(0)));
+    for bytes in [line.clone().into_bytes(), gzip(line.as_bytes()), zstd(format!("{line}\n").as_bytes())] {
+        assert_eq!(piped(&bytes).0["rows"], 1, "no final line break, compressed or not");
+    }
+    // Closed in the midst of a record, and a line longer than any record may be.
+    let (file, _) = piped(format!("{line}\n{}", &line[..40]).as_bytes());
+    assert_eq!((&file["rows"], &file["rejects"]), (&json!(1), &json!(1)));
+    let huge = format!("{line}\n{{\"a\":\"{}\"}}\n{}\n", "x".repeat(credlens::source::chunk::MAX_RECORD_BYTES), line.replace("\"a\"", "\"b\""));
+    let (file, _) = piped(huge.as_bytes());
+    assert_eq!((&file["rows"], &file["rejects"]), (&json!(2), &json!(1)));
+    let cut = gzip(format!("{line}\n").repeat(200).as_bytes());
+    assert!(piped(&cut[..cut.len() - 9]).0["state"].as_str().is_some_and(|state| state != "read"), "a cut archive is told");
+}
+
 fn read_paths(paths: &[PathBuf]) -> Evidence {
     let settings = ReadSettings {
         threads: 2,

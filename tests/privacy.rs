@@ -143,7 +143,8 @@ fn with_privacy_inspect_and_check_name_nobody() {
     for file in ["kong.ndjson", "okta.ndjson", "jira.ndjson"] {
         let plain = crate::support::run_in(&sources.path().join("in"), &["inspect", file]).stdout;
         assert!(PEOPLE.iter().any(|name| plain.contains(name)), "{file} names somebody: {plain}");
-        for finished in [sources.run(&["inspect", &format!("in/{file}")]), crate::support::run_in(&sources.path().join("in"), &["inspect", "--privacy", file])] {
+        for finished in [sources.run(&["inspect", &format!("in/{file}")]), crate::support::run_in(&sources.path().join("in"), &["inspect", "--privacy", file])]
+        {
             assert!(finished.status == Some(0) && finished.stdout.contains("person-"), "{}", finished.stderr);
             told += &(finished.stdout + &finished.stderr);
         }

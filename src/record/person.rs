@@ -76,7 +76,9 @@ impl People {
 
     /// True for a name that the evidence says is a person's, or that looks like one: a mail address, or what was configured.
     fn is_person(&self, name: &str) -> bool {
-        self.is_everyone || self.people.contains(name) || (!self.others.contains(name) && (is_mail_address(name) || self.patterns.iter().any(|pattern| pattern.is_match(name))))
+        self.is_everyone
+            || self.people.contains(name)
+            || (!self.others.contains(name) && (is_mail_address(name) || self.patterns.iter().any(|pattern| pattern.is_match(name))))
     }
 
     /// The name as it may be written.

@@ -3,7 +3,7 @@
 
 use crate::cli::CommandResult;
 use crate::cli::args::{Global, InspectArgs};
-use crate::cli::commands::{STDIN, run, library_of, pack_named, print, spool_stdin};
+use crate::cli::commands::{STDIN, library_of, pack_named, print, run, spool_stdin};
 use crate::cli::config::Config;
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, build_frames};
