@@ -213,6 +213,7 @@ fn full(file: &Path, grants: &[Vec<String>], revocations: &[Vec<String>], thread
         limits: Default::default(),
         addresses: Default::default(),
         bound: Some(MemoryBound { bytes_per_thread: 40 << 20, spill: Spill::new(folder.path().to_path_buf()) }),
+        kept: None,
     };
     let clock = Instant::now();
     let mut evidence = read_all(&[PathBuf::from(file)], &library, &settings, &Progress::default());

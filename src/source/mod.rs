@@ -22,6 +22,8 @@ pub mod inventory;
 #[forbid(unsafe_code)]
 pub mod join;
 #[forbid(unsafe_code)]
+pub mod kept;
+#[forbid(unsafe_code)]
 pub mod library;
 #[forbid(unsafe_code)]
 pub mod open;
