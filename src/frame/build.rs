@@ -108,6 +108,8 @@ pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &Frame
     let sources: Vec<String> = evidence.files.iter().map(|file| file.pack.map_or(String::new(), |pack| library.packs[pack].id().to_string())).collect();
     let scope_sets = all_scope_sets(evidence)?;
     let written = RequestFrame::new(evidence, settings, &scope_sets, &names, &sources)?.write(folder, &settings.metadata)?;
+    // They are in the frames now: queries need the room.
+    evidence.requests = Vec::new();
     let mut frames = Frames {
         folder: folder.to_path_buf(),
         request_months: BTreeMap::new(),

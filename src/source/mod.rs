@@ -24,6 +24,8 @@ pub mod join;
 #[forbid(unsafe_code)]
 pub mod kept;
 #[forbid(unsafe_code)]
+pub mod lazy_regex;
+#[forbid(unsafe_code)]
 pub mod library;
 #[forbid(unsafe_code)]
 pub mod open;
