@@ -15,6 +15,7 @@ mod parquet_input;
 
 mod completeness;
 mod determinism;
+mod effort;
 mod faults;
 mod fuzz;
 mod games;
