@@ -15,6 +15,7 @@ mod parquet_input;
 
 mod completeness;
 mod determinism;
+mod effort;
 mod faults;
 mod fuzz;
 mod games;
@@ -30,6 +31,7 @@ mod lint;
 
 mod estate;
 mod readme;
+mod repeat;
 mod run;
 
 mod browser;

@@ -77,6 +77,11 @@ impl Rejects {
         self.held.len() * size_of::<Reject>() + self.held_raw_bytes
     }
 
+    /// Those in memory, in no order. All of them in the parts of a file that is kept for later runs, which never spill any.
+    pub(super) fn held(&self) -> &[Reject] {
+        &self.held
+    }
+
     /// Runs on disk.
     pub fn n_runs(&self) -> usize {
         self.runs.len()
@@ -161,6 +166,14 @@ impl Rejects {
             heap.extend(cursors[number].next()?.map(|reject| Reverse((reject, number))));
         }
         Ok(())
+    }
+}
+
+impl FromIterator<Reject> for Rejects {
+    fn from_iter<I: IntoIterator<Item = Reject>>(rejects: I) -> Self {
+        let mut all = Rejects::default();
+        rejects.into_iter().for_each(|reject| all.push(reject));
+        all
     }
 }
 
