@@ -322,7 +322,7 @@ fn attacks(format: &TextFormat) -> Vec<String> {
     let mut attacks: Vec<String> =
         ["\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}", "\\n", "\\x0A", "%0A", "\u{0}"].iter().map(|end| sent(format!("{end}{other}"))).collect();
     attacks.push(sent(format!("{quote} 500 9 {quote}-{quote} {quote}x")));
-    attacks.push(sent(format!("{quote}")));
+    attacks.push(sent(quote.to_string()));
     attacks.push(sent(format!("{quote}{quote} HTTP/1.1{quote} 500 {quote}")));
     attacks.push(sent("\t500\t198.51.100.66\tDELETE".into()));
     attacks.push("\\\\".into());
@@ -351,7 +351,7 @@ fn no_text_format_takes_a_clients_text_for_a_record_or_a_column() {
             if records != n_lines as u64 || rows.len() as u64 + rejects != records {
                 told.push(format!("{} field {field}: {records} records, {} rows, {rejects} rejects of {n_lines} lines", format.pack, rows.len()));
             }
-            let n_plain = rows.iter().filter(|row| number_of(format, row) % 2 == 0).count();
+            let n_plain = rows.iter().filter(|row| number_of(format, row).is_multiple_of(2)).count();
             if n_plain != attacks.len() {
                 told.push(format!("{} field {field}: {n_plain} plain lines are rows", format.pack));
             }

@@ -264,7 +264,7 @@ mod tests {
     /// Rejects of three files, in no order; the long texts do not fit into what is read at a time.
     fn some() -> Vec<Reject> {
         let reason = |number: u64| ["truncated_json", "bad_timestamp", "invalid_utf8"][number as usize % 3];
-        let raw = |number: u64| if number.is_multiple_of(50) { Some("é".repeat(number as usize * 40)) } else { (number % 7 == 0).then(String::new) };
+        let raw = |number: u64| if number.is_multiple_of(50) { Some("é".repeat(number as usize * 40)) } else { number.is_multiple_of(7).then(String::new) };
         let order = (0..1000u64).map(|number| number * 377 % 1000);
         order.map(|number| Reject { file: number as u32 % 3, record: number / 2, byte_offset: number, reason: reason(number), raw: raw(number) }).collect()
     }
