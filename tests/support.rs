@@ -10,6 +10,7 @@ use credlens::record::token::Digester;
 use credlens::source::discover::discover;
 use credlens::source::library::Library;
 use credlens::source::read::{Counts, Evidence, MemoryBound, Progress, ReadSettings, read_all};
+use credlens::source::rejects::Reject;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -156,6 +157,8 @@ pub fn copy_folder(from: &Path, to: &Path) {
 /// Everything that the library read: ledger, rejects, and the frames' rows as they were written.
 pub struct Reading {
     pub evidence: Evidence,
+    /// In the order of rejects.parquet.
+    pub rejects: Vec<Reject>,
     pub frames: Frames,
     pub library: Arc<Library>,
     /// Frame -> rows, in the order written.
@@ -194,7 +197,8 @@ impl Reading {
         let settings = FrameSettings { credential_aliases: config.credential_aliases.clone(), grammar: config.grammar.clone(), metadata: Default::default() };
         let frames = build_frames(&mut evidence, &library, &settings, folder.path()).expect("frames can be written");
         let rows = ["requests", "identity_events", "revocation_tickets"].into_iter().map(|frame| (frame, read_frame(folder.path(), frame))).collect();
-        Reading { evidence, frames, library, rows, _folder: folder }
+        let rejects = evidence.rejects.all().expect("rejects can be read back");
+        Reading { evidence, rejects, frames, library, rows, _folder: folder }
     }
 
     /// The pack a file was detected as, by the end of its path.

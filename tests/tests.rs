@@ -21,6 +21,7 @@ mod fuzz;
 mod games;
 mod hostile;
 mod ledger;
+mod memory;
 mod privacy;
 mod secrets;
 

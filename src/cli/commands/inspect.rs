@@ -3,12 +3,13 @@
 
 use crate::cli::CommandResult;
 use crate::cli::args::{Global, InspectArgs};
-use crate::cli::commands::{STDIN, library_of, pack_named, print, spool_stdin};
+use crate::cli::commands::{STDIN, library_of, pack_named, print, run, spool_stdin};
 use crate::cli::config::Config;
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, build_frames};
 use crate::frame::schema::frames;
 use crate::frame::table::{Column, Table};
+use crate::record::person::People;
 use crate::record::token::Digester;
 use crate::source::read::{FileState, Progress, ReadSettings, read_all};
 use crate::source::trace::{Trace, trace};
@@ -33,7 +34,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         pack,
         keep_raw: false,
         limits: config.limits,
-        addresses: config.addresses,
+        addresses: run::addresses(&config, args.privacy),
         bound: None,
         kept: None,
     };
@@ -43,6 +44,9 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         return Err(Failure::new("A010", "no such file").at(args.file.display().to_string()));
     }
     let mut evidence = read_all(std::slice::from_ref(&path), &library, &settings, &Progress::default());
+    if args.privacy || config.hide_people {
+        evidence.hide_people(People::everyone(run::pseudonym_key(&config, &evidence)));
+    }
     evidence.files[0].path.clone_from(&args.file);
     let mut out = String::new();
     let file = &evidence.files[0];
@@ -77,13 +81,8 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         std::array::from_fn(|i| sum[i] + counts[i])
     });
     let _ = writeln!(out, "  {} records: {} rows, {} duplicates, {} of no interest, {} rejects", sums[0], sums[1], sums[2], sums[3], sums[4]);
-    let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for reject in &evidence.rejects {
-        let entry = reasons.entry(reject.reason).or_insert((0, reject.record));
-        entry.0 += 1;
-    }
-    for (reason, (count, first)) in reasons {
-        let _ = writeln!(out, "  rejected: {count} for {reason}, first record {first}");
+    for ((_, reason), counted) in evidence.rejects.counts() {
+        let _ = writeln!(out, "  rejected: {} for {reason}, first record {}", counted.count, counted.first.0);
     }
     let requests =
         crate::metric::engine::read_parquet_folder(&frames.folder.join("requests"), args.records).map_err(|error| Failure::new("A050", error.to_string()))?;
