@@ -48,6 +48,45 @@ status = "http.code"
 }
 
 #[test]
+fn a_record_may_hold_several_calls_or_tickets() {
+    let pack = r#"
+id = "own"
+title = "Our batches"
+kind = "gateway"
+[detect]
+required = ["batch"]
+any_of = [["calls", "leaks"]]
+[request]
+each = "calls[*]"
+keep = { path = "@each.code", present = true }
+event_time = "at"
+request_id = "batch"
+api = "@each.api"
+authorization = "@each.auth"
+credential = "@token"
+status = "@each.code"
+[ticket]
+each = "leaks"
+tracker = "own"
+ticket = "@each.id"
+reported_at = { path = "@each.at", form = "any" }
+"#;
+    let call = |api: &str, auth: Option<&str>| json!({"api": api, "auth": auth, "code": 200});
+    let calls =
+        json!({"batch": "b1", "at": "2026-05-01T00:00:00Z", "calls": [call("a", Some("Bearer 0123456789abcdefABCDEF")), call("b", None), {"api": "x"}]});
+    let leaks = json!({"batch": "b2", "leaks": [{"id": "L1", "at": "2026-05-01"}, {"id": "L2", "at": "2026-05-02"}]});
+    let broken = json!({"batch": "b3", "leaks": [{"id": "L3", "at": "2026-05-01"}, {"at": "2026-05-02"}]});
+    let log = format!("{calls}\n{leaks}\n{broken}\n{calls}\n");
+    let reading = with_pack(pack, &log).read();
+    let rows: Vec<_> = reading.rows["requests"].iter().map(|row| (row["api"].clone(), row.get("credential").is_some_and(|value| !value.is_null()))).collect();
+    assert_eq!(rows, [(json!("a"), true), (json!("b"), false)], "a token is that of its call, and the second record is a replay of the first");
+    let tickets: Vec<_> = reading.rows["revocation_tickets"].iter().map(|row| row["ticket"].clone()).collect();
+    assert_eq!(tickets, [json!("L1"), json!("L2")]);
+    let counts = reading.ledger_of("log");
+    assert_eq!((counts.records, counts.rows, counts.duplicates, counts.rejects), (4, 2, 1, 1), "{:?}", reading.evidence.rejects);
+}
+
+#[test]
 fn csv_columns() {
     let pack = r#"
 id = "own"

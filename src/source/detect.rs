@@ -8,12 +8,13 @@
 //! wrappers of the pack that knows its elements; then at those of the other packs and of carriers.
 
 use super::detect_document::{cut_json, yaml_keys};
-use super::detect_text::detect_lines;
+use super::detect_text::{detect_lines, known_lines};
 use crate::source::chunk::Framing;
-use crate::source::decode::csv::{self, UTC_SUFFIX};
+use crate::source::decode::Decoder;
+use crate::source::decode::csv;
 use crate::source::library::{Library, Pack};
 use crate::source::pack::DecoderKind;
-use crate::source::prefix::{Peeler, Prefix};
+use crate::source::prefix::{Peeler, Prefix, without_zone_in_keys};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const HEAD_BYTES: usize = 256 * 1024;
 /// Records of the head that detection looks at.
 const HEAD_RECORDS: usize = 20;
+/// Lines of the head that are looked at for prefixes that only some have.
+const MIXED_LINES: usize = 100;
 /// Prefixes one inside the other.
 const MAX_PREFIXES: usize = 3;
 /// Where carriers list what they carry: an Elasticsearch search, CloudWatch Logs, CloudTrail's LookupEvents, SQS and Lambda,
@@ -107,8 +110,11 @@ pub fn framing_of(pack: &Pack) -> Framing {
 /// As they are, or without a prefix that lines have.
 fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
     let plain = detect_plain(choice, head);
-    if !matches!(plain, Detected::Unknown(_)) || depth == 0 {
+    if depth == 0 {
         return plain;
+    }
+    if !matches!(plain, Detected::Unknown(_)) {
+        return with_prefix_of_some(choice, plain, head);
     }
     let lines: Vec<&[u8]> = head_lines(head).collect();
     let inner = Prefix::all().find_map(|prefix| {
@@ -119,6 +125,42 @@ fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
         detect_inside(choice, prefix, &lines, Framing::Lines, depth)
     });
     inner.or_else(|| detect_enveloped_values(choice, head, depth)).unwrap_or(plain)
+}
+
+/// A file of lines of which some have a prefix and most have none: the prefix behind which the pack knows the most further lines.
+fn with_prefix_of_some(choice: Choice<'_>, plain: Detected, head: &[u8]) -> Detected {
+    let Detected::Pack { pack: index, layout } = &plain else { return plain };
+    let pack = &choice.library.packs[*index];
+    if layout.framing != Framing::Lines || !layout.prefixes.is_empty() || matches!(pack.decoder, Decoder::Whole) {
+        return plain;
+    }
+    let lines: Vec<&[u8]> = head_lines(head).take(MIXED_LINES).collect();
+    let known = |lines: &[&[u8]]| match pack.file.decoder {
+        DecoderKind::Json => lines.iter().filter(|line| is_record(pack, line)).count(),
+        _ => known_lines(pack, lines),
+    };
+    let plainly = known(&lines);
+    if plainly == lines.len() {
+        return plain;
+    }
+    // A record of JSON may hold what looks like an envelope.
+    let prefixes = Prefix::all().filter(|prefix| !prefix.is_json() || pack.file.decoder.is_text());
+    let behind = prefixes.filter_map(|prefix| {
+        let (_, peeled) = without_prefix(prefix, &lines)?;
+        Some((known(&head_lines(&peeled).collect::<Vec<_>>()), prefix))
+    });
+    // Of several the first.
+    let best = behind.fold((plainly, None), |best, (known, prefix)| if known > best.0 { (known, Some(prefix)) } else { best });
+    match best.1 {
+        Some(prefix) => Detected::Pack { pack: *index, layout: Layout { prefixes: vec![prefix], ..layout.clone() } },
+        None => plain,
+    }
+}
+
+/// True for a JSON object that a pack knows.
+fn is_record(pack: &Pack, line: &[u8]) -> bool {
+    let Some(b'{') = line.first() else { return false };
+    serde_json::from_slice(line).is_ok_and(|record| score_json(pack, &record).is_some())
 }
 
 /// Records that carriers hold in a list, or that span lines, each in an envelope.
@@ -187,6 +229,9 @@ fn detect_plain(choice: Choice<'_>, head: &[u8]) -> Detected {
     if !matches!(first, b'{' | b'[') {
         return detect_text(choice, head);
     }
+    if let Some(plain) = without_zone_in_keys(head) {
+        return with_zoned_keys(choice, detect_json(choice, &plain, *first));
+    }
     match (detect_json(choice, head, *first), first) {
         // A TOML table array and a line with its time in brackets begin with `[` as well.
         (json @ Detected::Unknown(_), b'[') => match detect_text(choice, head) {
@@ -194,6 +239,17 @@ fn detect_plain(choice: Choice<'_>, head: &[u8]) -> Detected {
             text => text,
         },
         (json, _) => json,
+    }
+}
+
+/// What was detected without the zones in its keys, as it is with them.
+fn with_zoned_keys(choice: Choice<'_>, detected: Detected) -> Detected {
+    match detected {
+        Detected::Pack { pack, mut layout } if matches!(choice.library.packs[pack].decoder, Decoder::Json(_)) => {
+            layout.prefixes.push(Prefix::ZonedKeys);
+            Detected::Pack { pack, layout }
+        }
+        other => other,
     }
 }
 
@@ -319,7 +375,7 @@ fn score_one(pack: &Pack, record: &Value) -> Option<i64> {
 
 /// The value at a dotted path, keys nested or flat with dots.
 pub(super) fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    if let Some(found) = value.get(path).or_else(|| value.get(format!("{path}{UTC_SUFFIX}"))) {
+    if let Some(found) = value.get(path) {
         return Some(found);
     }
     path.match_indices('.').find_map(|(at, _)| lookup(value.get(&path[..at])?, &path[at + 1..]))
@@ -506,7 +562,14 @@ mod tests {
         let line = r#"10.0.0.1:5 [20/Sep/2018:15:42:59.220] fe be/s1 1/0/5062 5421 -- 1/1/0/0/0 0/0"#;
         let mixed = format!("Sep 20 15:42:59 lb haproxy[1]: {line}\n{line}\nhaproxy[1]: {line}\nSep 20 15:43:00 lb haproxy[1]: {line}\n{line}\n");
         assert_eq!(id_of(&mixed), "haproxy_text lines Syslog");
+        let line = r#"[2026-04-15T20:17:00.310Z] "POST /a HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "curl/8" "cc21d9b0" "locations" "10.0.2.1:80""#;
+        let bare = format!("{line}\n").repeat(5);
+        let wrapped = serde_json::json!({"message": format!("{line}\n"), "stream": "stdout"}).to_string();
+        assert_eq!(id_of(&format!("{bare}{wrapped}\n{wrapped}\n")), "envoy_text lines Docker");
+        assert_eq!(id_of(&format!("{bare}Sep 20 15:42:59 gateway envoy[1]: {line}\n")), "envoy_text lines Syslog");
         let kong = r#"{"started_at":1,"request":{},"response":{},"latencies":{},"tries":[]}"#;
+        assert_eq!(id_of(&format!("{kong}\n{kong}\nkong_1  | {kong}\nkong_1  | starting\n")), "kong lines Compose");
+        assert_eq!(id_of(&format!("{kong}\n{kong}\nkong starts\n")), "kong lines");
         assert!(id_of(&format!("a\nb\nc\nkong_1  | {kong}\n")).contains("Unknown"), "one record of four tells no format");
     }
 
@@ -515,7 +578,9 @@ mod tests {
         let line = r#"203.0.113.7 - - [11/Jan/2025:10:13:05 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n"#;
         let raw = format!(r#"{{"TenantId":"t","TimeGenerated":"2025-01-11T10:13:06Z","RawData":"{line}","Type":"NGINX_CL"}}"#);
         assert_eq!(id_of(&format!("[{raw},\n{raw}]")), "nginx values Envelope(\"RawData\")");
-        assert_eq!(id_of(r#"{"RayID_s":"r","EdgeResponseStatus_d":200,"ClientRequestMethod_s [UTC]":"x"}"#), "cloudflare_loganalytics lines");
+        let zoned = r#"{"RayID_s":"r","EdgeResponseStatus_d":200,"ClientRequestMethod_s [UTC]":"x"}"#;
+        assert_eq!(id_of(zoned), "cloudflare_loganalytics lines ZonedKeys");
+        assert_eq!(id_of(&format!("[{zoned},\n{zoned}]")), "cloudflare_loganalytics values ZonedKeys");
         let csv = "TimeGenerated [UTC],RayID_s,EdgeResponseStatus_d,ClientRequestMethod_s\n\"3/15/2021, 6:51:31.000 PM\",r,200,GET\n";
         assert_eq!(id_of(csv), "cloudflare_loganalytics lines");
     }

@@ -50,6 +50,11 @@ pub fn detect_lines(choice: Choice<'_>, head: &[u8]) -> Detected {
     }
 }
 
+/// How many of the lines a pack knows.
+pub fn known_lines(pack: &Pack, lines: &[&[u8]]) -> usize {
+    score(pack, lines).map_or(0, |score| score.known_lines)
+}
+
 fn closest(choice: Choice<'_>, scores: &[(usize, Score)], lines: usize) -> String {
     match scores.iter().max_by_key(|(_, score)| (score.read_lines, *score)) {
         Some((pack, score)) if score.read_lines > 0 => {

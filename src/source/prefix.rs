@@ -5,6 +5,7 @@
 //! A file without them never comes here. Records that a runtime split into partial lines are not put together again.
 
 use crate::record::field::FieldKind;
+use crate::source::decode::csv::UTC_SUFFIX;
 use crate::source::decode::json::{FieldPlan, JsonReader, KeyRules};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,6 +24,8 @@ pub enum Prefix {
     Syslog,
     /// A program's tag without the rest of syslog: `hapee-lb[16320]: [ACCESS] 2022 …`.
     Tag,
+    /// Keys that end in ` [UTC]`, as the Azure portal exports them: taken off. Only the innermost.
+    ZonedKeys,
     /// A signed token whose claims are the record (RFC 8417 security event tokens, one a line). Its signature is not checked.
     Jws,
     /// The value at this path of a JSON object, an object or a string: one of `ENVELOPES`.
@@ -140,6 +143,7 @@ impl Peeler {
         match prefix {
             Prefix::Docker => self.peel_docker(line),
             Prefix::Envelope(path) => self.peel_envelope(path, line),
+            Prefix::ZonedKeys => without_zone_in_keys(line).map(|record| Peeled { record: Cow::Owned(record), time: None }),
             other => peel_text(other, line),
         }
     }
@@ -176,7 +180,7 @@ impl Peeler {
 
 fn peel_text(prefix: Prefix, line: &[u8]) -> Option<Peeled<'_>> {
     match prefix {
-        Prefix::Docker | Prefix::Envelope(_) => None,
+        Prefix::Docker | Prefix::Envelope(_) | Prefix::ZonedKeys => None,
         Prefix::Cri => peel_cri(line),
         Prefix::Compose => peel_compose(line),
         // Programs that write to a pipe of syslog put only their tag.
@@ -184,6 +188,23 @@ fn peel_text(prefix: Prefix, line: &[u8]) -> Option<Peeled<'_>> {
         Prefix::Jws => peel_jws(line),
         Prefix::Tag => peel_tag(line).map(|record| Peeled::plain(after_access_mark(record), None)),
     }
+}
+
+/// JSON whose keys no longer end in ` [UTC]`; `None` where none does. A quote inside a string follows a backslash, so that one
+/// after the bracket ends the string, and a colon after it says that this is a key.
+pub fn without_zone_in_keys(json: &[u8]) -> Option<Vec<u8>> {
+    let end = [UTC_SUFFIX.as_bytes(), b"\""].concat();
+    let is_key = |at: &usize| json[at + end.len()..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+    let (mut out, mut from) = (Vec::new(), 0);
+    for at in memchr::memmem::find_iter(json, &end).filter(is_key) {
+        out.extend_from_slice(&json[from..at]);
+        from = at + UTC_SUFFIX.len();
+    }
+    if from == 0 {
+        return None;
+    }
+    out.extend_from_slice(&json[from..]);
+    Some(out)
 }
 
 /// `haproxy[16320]: …`: a tag that says which process it is of.
@@ -377,6 +398,13 @@ mod tests {
         let hit = r#"{"_index":"i","_source":{"@timestamp":"t","message":"Jan  9 08:27:09 host app[1]: x y"}}"#;
         assert_eq!(peel(&[envelope("_source"), envelope("message"), Prefix::Syslog], hit), some("x y", "Jan  9 08:27:09"));
         assert_eq!(peel(&[envelope("_source"), envelope("message")], r#"{"_source":{"a":1}}"#), some(r#"{"a":1}"#, ""));
+    }
+
+    #[test]
+    fn keys_lose_their_zone_and_values_keep_it() {
+        let peeled = peel(&[Prefix::ZonedKeys], r#"{"T [UTC]" : "a [UTC]", "b":"c [UTC]\" : d", "[UTC]":1, "E [UTC]":2}"#);
+        assert_eq!(peeled.unwrap().0, r#"{"T" : "a [UTC]", "b":"c [UTC]\" : d", "[UTC]":1, "E":2}"#);
+        assert_eq!(peel(&[Prefix::ZonedKeys], r#"{"T":"a [UTC]"}"#), None);
     }
 
     #[test]

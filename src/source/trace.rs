@@ -125,16 +125,13 @@ impl Tracer<'_> {
             let rows = plan.origins(&mut context);
             self.trace.origins.entry(("identity_events", number)).or_default().extend(rows);
         }
-        if let Some(plan) = &self.pack.ticket
-            && plan.wants(&context)
-        {
-            self.trace.origins.entry(("revocation_tickets", number)).or_default().push(plan.origins(&context));
+        if let Some(plan) = &self.pack.ticket {
+            let rows = plan.origins(&mut context);
+            self.trace.origins.entry(("revocation_tickets", number)).or_default().extend(rows);
         }
-        if let Some(plan) = &self.pack.request
-            && plan.wants(&context)
-            && plan.row(&mut context, Default::default()).is_ok()
-        {
-            self.trace.origins.entry(("requests", number)).or_default().push(plan.origins(&context));
+        if let Some(plan) = &self.pack.request {
+            let rows = plan.origins(&mut context);
+            self.trace.origins.entry(("requests", number)).or_default().extend(rows);
         }
     }
 }
@@ -146,8 +143,10 @@ struct KnownFields {
     /// Looked at only to know the format by.
     tested: BTreeSet<String>,
     /// Objects whose members are elements of their own.
-    each: Option<String>,
+    each: Vec<String>,
     envelopes: Vec<String>,
+    /// Where JSON may stand in a string.
+    json: Vec<String>,
     is_json: bool,
     /// Names that the text formats of the pack give.
     columns: Vec<String>,
@@ -156,22 +155,22 @@ struct KnownFields {
 impl KnownFields {
     fn new(pack: &Pack) -> Self {
         let file = &pack.file;
-        let each = file.identity_event.as_ref().and_then(|map| map.each.as_ref());
-        let each = each.map(|path| path.strip_suffix("[*]").unwrap_or(path).to_string());
+        let each: Vec<String> = file.eaches().map(|path| path.strip_suffix("[*]").unwrap_or(path).to_string()).collect();
         let detect = &file.detect;
         let required = detect.required.iter().chain(detect.any_of.iter().flatten()).chain(detect.matches.keys());
-        let spelled = |path: &String| match (path.strip_prefix("@each"), &each) {
-            (Some(rest), Some(each)) => any_element(&format!("{each}[*]{rest}")),
-            _ => any_element(path),
+        let spelled = |path: &String| match path.strip_prefix("@each") {
+            Some(rest) => each.iter().map(|each| any_element(&format!("{each}[*]{rest}"))).collect(),
+            None => vec![any_element(path)],
         };
         // Of a request line the pack names the parts.
         let whole = |path: String| [".method", ".target", ".protocol"].iter().find_map(|part| path.strip_suffix(part)).map_or(path.clone(), str::to_string);
-        let paths = pack.looked_at.iter().filter(|path| each.as_ref() != Some(path)).map(spelled).map(whole).collect();
+        let paths = pack.looked_at.iter().filter(|path| !each.contains(path)).flat_map(spelled).map(whole).collect();
         KnownFields {
             paths,
-            tested: required.map(spelled).collect(),
-            each: each.map(|each| any_element(&each)),
+            tested: required.flat_map(spelled).collect(),
+            each: each.iter().map(|each| any_element(each)).collect(),
             envelopes: file.unwrap.clone(),
+            json: file.keys.json.iter().map(|path| path.to_lowercase()).collect(),
             is_json: file.decoder == DecoderKind::Json,
             columns: text_columns(pack),
         }
@@ -199,7 +198,7 @@ impl KnownFields {
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
-                    let is_each = self.each.as_ref().is_some_and(|each| *each == path.to_lowercase());
+                    let is_each = self.each.contains(&path.to_lowercase());
                     let inner = match (path.is_empty(), is_each) {
                         (_, true) => format!("{path}[*]"),
                         (true, _) => name.clone(),
@@ -211,8 +210,17 @@ impl KnownFields {
             Value::Array(items) => items.iter().for_each(|item| self.leaves(item, format!("{path}[*]"), names)),
             Value::Null => {}
             Value::String(text) if is_absent(text) => {}
+            Value::String(text) if self.may_be_json(&path) => match serde_json::from_str::<Value>(text) {
+                Ok(inner) if inner.is_object() || inner.is_array() => self.leaves(&inner, path, names),
+                _ => drop(names.insert(path)),
+            },
             _ => drop(names.insert(path)),
         }
+    }
+
+    fn may_be_json(&self, path: &str) -> bool {
+        !self.json.is_empty()
+            && self.json.iter().any(|json| path.to_lowercase().strip_suffix(json).is_some_and(|before| before.is_empty() || before.ends_with('.')))
     }
 
     fn is_known(&self, name: &str) -> bool {
@@ -310,6 +318,7 @@ fn set_in(layout: &Layout) -> String {
     };
     let prefix = |prefix: &Prefix| match prefix {
         Prefix::Envelope(path) => format!("inside `{path}`"),
+        Prefix::ZonedKeys => "keys that end in ` [UTC]`".to_string(),
         other => format!("behind a {} prefix", format!("{other:?}").to_lowercase()),
     };
     std::iter::once(framing).chain(layout.prefixes.iter().map(prefix)).collect::<Vec<_>>().join(", ")
