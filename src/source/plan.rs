@@ -677,10 +677,16 @@ impl Candidate {
         let (Some(except), Some(pattern), Some(change)) = (&self.except, &self.extract, &self.change) else {
             return Some(texts.filter_map(made).collect());
         };
-        let format = change.format.as_deref().unwrap_or("$1");
-        let there = finds(pattern, format, context.texts_at(except).unwrap_or_default());
-        let here = finds(pattern, format, texts.map(Cow::into_owned));
-        Some(here.difference(&there).filter_map(|text| self.dressed(Cow::Owned(text.clone()), context).map(Cow::into_owned)).collect())
+        let mut known = finds(pattern, context.texts_at(except).unwrap_or_default());
+        let mut values = Vec::new();
+        for text in texts {
+            for captures in pattern.captures_iter(&text).filter(|captures| known.insert(captures[0].to_string())) {
+                let mut value = String::new();
+                captures.expand(change.format.as_deref().unwrap_or("$1"), &mut value);
+                values.extend(self.dressed(Cow::Owned(value), context).map(Cow::into_owned));
+            }
+        }
+        Some(values)
     }
 
     /// The value with the pack's changes made.
@@ -760,16 +766,8 @@ impl Candidate {
 }
 
 /// Everything that a pattern finds in texts.
-fn finds(pattern: &Regex, format: &str, texts: impl IntoIterator<Item = String>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for text in texts {
-        found.extend(pattern.captures_iter(&text).map(|captures| {
-            let mut out = String::new();
-            captures.expand(format, &mut out);
-            out
-        }));
-    }
-    found
+fn finds(pattern: &Regex, texts: Vec<String>) -> BTreeSet<String> {
+    texts.iter().flat_map(|text| pattern.find_iter(text).map(|found| found.as_str().to_string())).collect()
 }
 
 /// True when undecoded text differs from `start` before any escape: its decoded form cannot start so.
@@ -870,7 +868,7 @@ impl Condition {
             && self.matches.as_ref().is_none_or(|pattern| match &self.except {
                 None => some(&|text| pattern.is_match(text)),
                 Some(except) => {
-                    let there = finds(pattern, "$0", context.texts_at(except).unwrap_or_default());
+                    let there = finds(pattern, context.texts_at(except).unwrap_or_default());
                     some(&|text| pattern.find_iter(text).any(|found| !there.contains(found.as_str())))
                 }
             })
