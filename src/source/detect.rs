@@ -9,12 +9,12 @@
 
 use super::detect_document::{cut_json, yaml_keys};
 use super::detect_text::{detect_lines, known_lines};
-use crate::source::chunk::Framing;
+use crate::source::chunk::{Chunk, Framing};
 use crate::source::decode::Decoder;
 use crate::source::decode::csv;
 use crate::source::library::{Library, Pack};
 use crate::source::pack::DecoderKind;
-use crate::source::prefix::{Peeler, Prefix, without_zone_in_keys};
+use crate::source::prefix::{ENVELOPES, Peeler, Prefix, without_zone_in_keys};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +27,9 @@ const MIXED_LINES: usize = 100;
 /// Prefixes one inside the other.
 const MAX_PREFIXES: usize = 3;
 /// Where carriers list what they carry: an Elasticsearch search, CloudWatch Logs, CloudTrail's LookupEvents, SQS and Lambda,
-/// Azure Event Hubs, Splunk and other exports; `*` stands for the values of an object: a poll of security event tokens.
-const CARRIER_WRAPPERS: [&str; 10] = ["hits.hits", "logEvents", "Events", "events", "Records", "records", "results", "result", "data", "sets.*"];
+/// Azure Event Hubs, Splunk and other exports, Pub/Sub, Chronicle; `*` stands for the values of an object: a poll of security event tokens.
+const CARRIER_WRAPPERS: [&str; 12] =
+    ["hits.hits", "logEvents", "Events", "events", "Records", "records", "results", "result", "data", "sets.*", "receivedMessages", "logs"];
 
 /// How records are set in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,13 @@ pub struct Layout {
     pub prefixes: Vec<Prefix>,
     /// False where the user named the pack of a file that does not look like it.
     pub is_told: bool,
+}
+
+impl Layout {
+    /// The header of a chunk's rows, if its records are those rows and not in one of their columns.
+    pub fn header<'c>(&self, chunk: &'c Chunk) -> Option<&'c [u8]> {
+        chunk.header.as_deref().filter(|_| !matches!(self.prefixes.first(), Some(Prefix::Column(..))))
+    }
 }
 
 impl From<Framing> for Layout {
@@ -124,7 +132,8 @@ fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
         }
         detect_inside(choice, prefix, &lines, Framing::Lines, depth)
     });
-    inner.or_else(|| detect_enveloped_values(choice, head, depth)).unwrap_or(plain)
+    let in_column = || if depth == MAX_PREFIXES { detect_in_column(choice, head, depth) } else { None };
+    inner.or_else(|| detect_enveloped_values(choice, head, depth)).or_else(in_column).unwrap_or(plain)
 }
 
 /// A file of lines of which some have a prefix and most have none: the prefix behind which the pack knows the most further lines.
@@ -144,7 +153,8 @@ fn with_prefix_of_some(choice: Choice<'_>, plain: Detected, head: &[u8]) -> Dete
         return plain;
     }
     // A record of JSON may hold what looks like an envelope.
-    let prefixes = Prefix::all().filter(|prefix| !prefix.is_json() || pack.file.decoder.is_text());
+    // What stands behind words in some lines may be what a caller said.
+    let prefixes = Prefix::all().filter(|prefix| *prefix != Prefix::Words && (!prefix.is_json() || pack.file.decoder.is_text()));
     let behind = prefixes.filter_map(|prefix| {
         let (_, peeled) = without_prefix(prefix, &lines)?;
         Some((known(&head_lines(&peeled).collect::<Vec<_>>()), prefix))
@@ -178,6 +188,37 @@ fn detect_enveloped_values(choice: Choice<'_>, head: &[u8], depth: usize) -> Opt
     })
 }
 
+/// Records in one column of a table that has the name of an envelope.
+fn detect_in_column(choice: Choice<'_>, head: &[u8], depth: usize) -> Option<Detected> {
+    let separator = csv::separator(head);
+    let cut = if head.len() >= HEAD_BYTES { memchr::memrchr(b'\n', head)? } else { head.len() };
+    let rows = csv::rows_separated(&head[..cut], separator);
+    let (header, rows) = rows.split_first()?;
+    let named = |envelope: &&str| header.fields.iter().position(|name| csv::column_name(name) == *envelope);
+    ENVELOPES.iter().filter_map(named).find_map(|column| {
+        let records: Vec<&[u8]> = rows.iter().take(HEAD_RECORDS).filter_map(|row| row.fields.get(column)).map(|field| field.trim().as_bytes()).collect();
+        let mut lines = Vec::new();
+        records.iter().for_each(|record| push_line(&mut lines, record));
+        match detect_prefixed(choice, &lines, depth - 1) {
+            Detected::Pack { pack, mut layout } if layout.framing == Framing::Lines => {
+                layout.prefixes.insert(0, Prefix::Column(u16::try_from(column).ok()?, separator));
+                Some(Detected::Pack { pack, layout: Layout { framing: Framing::Csv, ..layout } })
+            }
+            tie @ Detected::Tie(_) => Some(tie),
+            _ => None,
+        }
+    })
+}
+
+/// Adds a record as a line. JSON may span lines, where line breaks are blanks; other text keeps its own.
+fn push_line(out: &mut Vec<u8>, record: &[u8]) {
+    match record.first() {
+        Some(b'{' | b'[') => out.extend(record.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })),
+        _ => out.extend_from_slice(record),
+    }
+    out.push(b'\n');
+}
+
 /// What the records are without a prefix that they have, themselves set in a file by `framing`.
 fn detect_inside(choice: Choice<'_>, prefix: Prefix, records: &[&[u8]], framing: Framing, depth: usize) -> Option<Detected> {
     let (peeled, inner) = without_prefix(prefix, records)?;
@@ -188,6 +229,8 @@ fn detect_inside(choice: Choice<'_>, prefix: Prefix, records: &[&[u8]], framing:
     }
     match detect_prefixed(choice, &inner, depth - 1) {
         Detected::Pack { pack, .. } if !is_common && !choice.library.packs[pack].file.decoder.is_text() => None,
+        // Words may stand before anything.
+        Detected::Pack { pack, .. } if prefix == Prefix::Words && !matches!(choice.library.packs[pack].decoder, Decoder::Json(_)) => None,
         Detected::Pack { pack, layout } if layout.framing == Framing::Lines => {
             let prefixes = std::iter::once(prefix).chain(layout.prefixes).collect();
             Some(Detected::Pack { pack, layout: Layout { framing, prefixes, is_told: true } })
@@ -205,12 +248,7 @@ fn without_prefix(prefix: Prefix, records: &[&[u8]]) -> Option<(usize, Vec<u8>)>
         let inner = peeler.peel(&[prefix], record);
         peeled += usize::from(inner.is_some());
         let inner = inner.as_ref().map_or(*record, |inner| &inner.record);
-        // JSON may span lines, where line breaks are blanks; other text keeps its own.
-        match inner.first() {
-            Some(b'{' | b'[') => out.extend(inner.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })),
-            _ => out.extend_from_slice(inner),
-        }
-        out.push(b'\n');
+        push_line(&mut out, inner);
     }
     (peeled > 0).then_some((peeled, out))
 }
@@ -539,6 +577,16 @@ mod tests {
         assert_eq!(id_of(&format!("[\"{set}\",\n\"{set}\"]")), "ssf_set values Jws");
         assert_eq!(id_of(&format!("{{\"moreAvailable\":false,\"sets\":{{\"j\" :\n\"{set}\"}}}}")), "ssf_set values Jws");
         assert!(id_of(r#"{"message":"nothing that is known"}"#).contains("Unknown"));
+        assert_eq!(id_of(&format!("2026-05-19T06:00:00.123Z {okta}\n2026-05-19T06:00:01.123Z {okta}\n")), "okta lines Words");
+        assert_eq!(id_of(&format!("\u{1e}{okta}\n\u{1e}{okta}\n")), "okta lines Separator");
+        assert_eq!(id_of(&format!(r#"{{"preview":false,"result":{{"_raw":{text}}}}}"#)), "okta lines Envelope(\"result._raw\")");
+        assert_eq!(id_of(&format!(r#"{{"data":[{{"id":"A","attributes":{{"message":{text}}}}}]}}"#)), "okta values Envelope(\"attributes.message\")");
+        let field = okta.replace('"', "\"\"");
+        assert_eq!(id_of(&format!("\"_time\",\"_raw\"\n\"t\",\"{field}\"\n\"t\",\"{field}\"\n")), "okta lines Column(1, 44)");
+        let data = base64::engine::general_purpose::STANDARD.encode(okta);
+        let pushed = format!(r#"{{"message":{{"data":"{data}"}},"subscription":"s"}}"#);
+        assert_eq!(id_of(&pushed), "okta lines Envelope(\"message\") Envelope(\"data\")");
+        assert_eq!(id_of(&format!(r#"{{"receivedMessages":[{pushed}]}}"#)), "okta values Envelope(\"message\") Envelope(\"data\")");
     }
 
     #[test]

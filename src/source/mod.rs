@@ -37,3 +37,5 @@ pub mod prefix;
 pub mod read;
 #[forbid(unsafe_code)]
 pub mod trace;
+#[forbid(unsafe_code)]
+pub mod trace_inventory;

@@ -255,6 +255,19 @@ impl<'de> Visitor<'de> for CandidateVisitor {
     }
 }
 
+impl CandidateFile {
+    /// The paths that it looks at.
+    pub fn paths(&self) -> Vec<String> {
+        match self {
+            CandidateFile::Path(path) => vec![path.clone()],
+            CandidateFile::Detailed(detail) => {
+                let when = detail.when.as_ref().map(ConditionFile::paths).unwrap_or_default();
+                detail.path.iter().chain(&detail.join).chain(&detail.except).cloned().chain(when).collect()
+            }
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for CandidateFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(CandidateVisitor)

@@ -538,7 +538,7 @@ impl<'a> Worker<'a> {
         let Some(Input { layout, is_parquet }) = &self.shared.inputs[index] else { return };
         let pack = &self.shared.library.packs[pack_index];
         let mut reader = self.readers[pack_index].take().unwrap_or_else(|| PackReader::new(pack));
-        reader.record.start_chunk(&pack.decoder, chunk.header.as_deref());
+        reader.record.start_chunk(&pack.decoder, layout.header(chunk));
         let text = simdutf8::basic::from_utf8(&chunk.bytes).ok();
         let (mut records, rejects) = (0, self.part.rejects.len());
         let may_hold_messages = layout.is_told && !is_parquet && layout.framing == Framing::Lines && matches!(pack.decoder, Decoder::Json(_));
