@@ -311,6 +311,62 @@ authorization = "auth"
 }
 
 #[test]
+fn inspect_shows_what_an_inventory_gives() {
+    let document = json!({
+        "openapi": "3.0.3", "info": {"title": "Orders", "version": "1"}, "tags": [{"name": "t"}], "servers": [{"url": "https://api.example/v1"}],
+        "components": {"securitySchemes": {"o": {"type": "oauth2"}}, "schemas": {"S": {"type": "object"}}},
+        "paths": {"/a": {"get": {"security": [{"o": ["a:read"]}], "summary": "text"}, "post": {}}},
+    });
+    let realm = json!({"realm": "r", "clients": [{"clientId": "c", "serviceAccountsEnabled": true, "redirectUris": ["x"], "secret": "hunter2"}]});
+    let sources = Sources::new()
+        .file("api.json", serde_json::to_string_pretty(&document).unwrap())
+        .file("realm.json", serde_json::to_string_pretty(&realm).unwrap())
+        .file("who.csv", "identity,kind,created_at,team\na,Workload,2026-05-01T02:00:00+02:00,x\n,human,,y\n")
+        .file("register.toml", "[[exception]]\nid = \"E\"\ncontrol = \"ttl\"\napi = \"a\"\napproved_at = \"2026-05-01\"\nticket = \"T-1\"\n");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = |file: &str| sources.run(&["inspect", file]).stdout.lines().map(words).collect::<Vec<_>>();
+    let has = |file: &str, wanted: &[&str]| {
+        let lines = told(file);
+        wanted.iter().for_each(|line| assert!(lines.iter().any(|other| other == line), "no `{line}` in\n{}", lines.join("\n")));
+    };
+    has("api.json", &["apis row of record 1", "api Orders <- info.title", "base_paths /v1 <- servers[*].url", "operation GET /a demands a:read"]);
+    has("api.json", &["operation POST /a says nothing of scopes", "1 components.schemas", "1 tags[*].name", "1 info.version"]);
+    has("realm.json", &["identity c <- client.clientId", "1 clients[*].redirectUris[*]", "1 clients[*].secret", "why: the document has `realm`"]);
+    assert!(!told("realm.json").join(" ").contains("hunter2"), "values that no column takes are not shown");
+    has(
+        "who.csv",
+        &["identities row of record 2", "kind workload", "created_at 2026-05-01T00:00:00Z", "2 team", "rejected: 1 for missing_identity, first record 3"],
+    );
+    assert!(!told("who.csv").contains(&"identities row of record 3".to_string()), "a rejected record is no row");
+    has("register.toml", &["exceptions row of record 1", "control ttl", "1 ticket", "why: tables called `exception`"]);
+}
+
+#[test]
+fn records_in_columns_of_csv_behind_words_and_in_base64_are_read() {
+    let event = |id: &str| {
+        json!({"eventType": "user.session.start", "published": "2026-05-19T06:00:00.123Z", "uuid": id, "actor": {"id": "u"}, "outcome": {"result": "SUCCESS"}})
+            .to_string()
+    };
+    let quoted = |id: &str| event(id).replace('"', "\"\"");
+    let pushed = json!({"message": {"data": base64_of(&event("e4"))}});
+    let sources = Sources::new()
+        .file("in/table.csv", format!("_time,_raw,host\nt,\"{}\",h\nt,\"{}\",h\nt,,h\n", quoted("e1"), quoted("e2")))
+        .file("in/words.log", format!("2026-05-19T06:00:01Z\tokta\t{}\n", event("e3")))
+        .file("in/push.json", format!("{pushed}\n"))
+        .file("in/sequence.json", format!("\u{1e}{}\n\u{1e}{}\n", event("e5"), event("e6")));
+    let reading = sources.read();
+    let mut ids: Vec<&Value> = reading.rows["identity_events"].iter().map(|row| &row["event_id"]).collect();
+    ids.sort_by_key(|id| id.to_string());
+    assert_eq!(ids, ["e1", "e2", "e3", "e4", "e5", "e6"], "{:?}", reading.evidence.rejects);
+    assert_eq!(reading.ledger_of("table.csv").records, 3);
+}
+
+fn base64_of(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+#[test]
 fn inspect_tells_carriers_events_and_directives() {
     let activity = json!({
         "kind": "admin#reports#activity", "id": {"time": "2026-05-01T00:00:00Z", "applicationName": "token"},

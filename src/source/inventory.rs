@@ -45,7 +45,8 @@ pub fn read_inventory(index: u32, file: &mut SourceFile, library: &Library, sett
     }
 }
 
-fn zone_of(pack: &Pack, settings: &ReadSettings) -> Tz {
+/// Zone of instants without an offset in a pack's files.
+pub fn zone_of(pack: &Pack, settings: &ReadSettings) -> Tz {
     settings.zones.get(pack.id()).copied().unwrap_or(pack.zone)
 }
 

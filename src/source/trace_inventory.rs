@@ -3,16 +3,18 @@
 
 use crate::record::field::is_absent;
 use crate::record::operation::Operation;
+use crate::record::time::{self, TimeForm};
 use crate::source::decode::csv;
 use crate::source::document::{DocumentRecord, documents_of};
-use crate::source::inventory::{Described, InventoryRecord, columns_of, records_of};
+use crate::source::inventory::{Described, InventoryRecord, columns_of, records_of, zone_of};
 use crate::source::library::{Library, Pack};
 use crate::source::open;
 use crate::source::pack::{DecoderKind, DocumentForm, InventoryEntryMap, InventoryMap};
 use crate::source::read::ReadSettings;
 use crate::source::trace::{KnownFields, requirements};
+use chrono_tz::Tz;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
@@ -50,8 +52,15 @@ const STANDARD_LEVELS: usize = 2;
 /// What is read of an OpenAPI document.
 const OPENAPI_READ: [&str; 5] = ["servers", "paths", "security", "components.securityschemes", "components.pathitems"];
 
-/// Traces a file as its pack reads it; the first `most` rows.
-pub fn trace_inventory(path: &Path, pack: usize, library: &Library, settings: &ReadSettings, most: usize) -> io::Result<InventoryTrace> {
+/// Traces a file as its pack reads it; the first `most` rows, without those of the records that were rejected.
+pub fn trace_inventory(
+    path: &Path,
+    pack: usize,
+    library: &Library,
+    settings: &ReadSettings,
+    most: usize,
+    rejected: &BTreeSet<u64>,
+) -> io::Result<InventoryTrace> {
     let pack = &library.packs[pack];
     let Some(map) = &pack.file.inventory else { return Ok(InventoryTrace::default()) };
     let (bytes, read) = open::read_small(path, &settings.limits);
@@ -69,12 +78,13 @@ pub fn trace_inventory(path: &Path, pack: usize, library: &Library, settings: &R
             (None, csv::rows(&bytes).into_iter().next().map(|row| row.fields).unwrap_or_default())
         }
     };
-    let rows = records.into_iter().filter(|found| found.record.problem.is_none()).take(most).map(row_of).collect();
+    let zone = zone_of(pack, settings);
+    let rows = records.into_iter().filter(|found| !rejected.contains(&found.record.number)).take(most).map(|found| row_of(found, zone)).collect();
     Ok(InventoryTrace { why: requirements(pack, first.as_ref(), &header), rows, unread })
 }
 
 /// The row of a record, its columns in the order of the frame.
-fn row_of(found: DocumentRecord) -> InventoryRow {
+fn row_of(found: DocumentRecord, zone: Tz) -> InventoryRow {
     let DocumentRecord { frame, record } = found;
     let mut columns: Vec<InventoryColumn> = Vec::new();
     let origin = |name: &str| record.origins.iter().find(|(column, _)| column == name).map(|(_, origin)| origin.clone());
@@ -82,7 +92,7 @@ fn row_of(found: DocumentRecord) -> InventoryRow {
         let list = record.lists.iter().find(|(column, _)| column == name).map(|(_, list)| list.join(" "));
         let value = list.or_else(|| record.values.iter().find(|(column, _)| column == name).map(|(_, value)| value.trim().to_string()));
         if let Some(value) = value.filter(|value| !is_absent(value)) {
-            columns.push(InventoryColumn { name: name.to_string(), value, origin: origin(name) });
+            columns.push(InventoryColumn { name: name.to_string(), value: as_in_frame(name, value, zone), origin: origin(name) });
         }
     }
     let mut operations = Vec::new();
@@ -99,6 +109,17 @@ fn row_of(found: DocumentRecord) -> InventoryRow {
         operations.extend(api.operations.iter().map(operation_text));
     }
     InventoryRow { frame, record: record.number, columns, operations }
+}
+
+/// A value as the frame has it: instants in UTC, words of closed lists in lower case.
+fn as_in_frame(column: &str, value: String, zone: Tz) -> String {
+    match column {
+        "kind" | "owner_status" | "criticality" | "declared_proof" | "control" => value.to_lowercase(),
+        "created_at" | "granted_at" | "removed_at" | "approved_at" | "expires_at" => {
+            time::parse(&value, TimeForm::Iso, zone).map_or(value, crate::period::format_instant)
+        }
+        _ => value,
+    }
 }
 
 fn operation_text(operation: &Operation) -> String {

@@ -72,7 +72,8 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     let pack = evidence.files[0].pack.unwrap_or_default();
     if library.packs[pack].file.inventory.is_some() {
         write_counts(&evidence, &mut out);
-        let traced = trace_inventory(&path, pack, &library, &settings, args.records);
+        let rejected = evidence.rejects.iter().map(|reject| reject.record).collect();
+        let traced = trace_inventory(&path, pack, &library, &settings, args.records, &rejected);
         // What reading said of a broken file has been told.
         if let Ok(traced) = traced {
             write_why(&traced.why, &mut out);

@@ -399,3 +399,26 @@ fn write_map(range: std::ops::Range<usize>, keys: &Values<'_>, values: &Values<'
     }
     out.push(b'}');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::basic::BrotliLevel;
+    use parquet::file::metadata::ColumnChunkMetaData;
+    use parquet::schema::parser::parse_message_type;
+    use parquet::schema::types::SchemaDescriptor;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_codec_that_is_not_read_is_named() {
+        let schema = parse_message_type("message m { required int32 a; }").unwrap();
+        let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+        let group = |codec: Compression| {
+            let column = ColumnChunkMetaData::builder(schema.column(0)).set_compression(codec).build().unwrap();
+            RowGroupMetaData::builder(schema.clone()).add_column_metadata(column).build().unwrap()
+        };
+        let told = |codec| check_codecs(&[group(codec)]).map_err(|error| error.to_string());
+        assert!(told(Compression::BROTLI(BrotliLevel::default())).unwrap_err().contains("compressed with Brotli"));
+        assert_eq!((told(Compression::SNAPPY), told(Compression::UNCOMPRESSED)), (Ok(()), Ok(())));
+    }
+}
