@@ -14,7 +14,7 @@ use crate::source::decode::Decoder;
 use crate::source::decode::csv;
 use crate::source::library::{Library, Pack};
 use crate::source::pack::DecoderKind;
-use crate::source::prefix::{ENVELOPES, Peeler, Prefix, without_zone_in_keys};
+use crate::source::prefix::{ENVELOPES, POD, Peeler, Prefix, without_zone_in_keys};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,6 +117,13 @@ pub fn framing_of(pack: &Pack) -> Framing {
 
 /// As they are, or without a prefix that lines have.
 fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
+    // A prefix that looks like the start of a list of JSON.
+    if depth > 0
+        && head.starts_with(POD)
+        && let Some(found) = detect_inside(choice, Prefix::Compose, &head_lines(head).collect::<Vec<_>>(), Framing::Lines, depth)
+    {
+        return found;
+    }
     let plain = detect_plain(choice, head);
     if depth == 0 {
         return plain;
@@ -396,8 +403,24 @@ fn value_texts(head: &[u8], wrappers: &[String]) -> Vec<Vec<u8>> {
 
 /// How specifically a pack fits a record: its priority first, then how many requirements it states.
 fn score_json(pack: &Pack, record: &Value) -> Option<i64> {
+    let opened = with_json_inside(pack, record);
+    let record = opened.as_ref().unwrap_or(record);
     let inner = pack.file.unwrap.iter().rev().find_map(|envelope| lookup(record, envelope).filter(|inner| inner.is_object()));
     score_one(pack, record).or_else(|| score_one(pack, inner?))
+}
+
+/// The record with JSON in place of the strings that the pack says may hold it; `None` if there are none.
+fn with_json_inside(pack: &Pack, record: &Value) -> Option<Value> {
+    let mut opened = None;
+    for path in &pack.file.keys.json {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let text = opened.as_ref().unwrap_or(record).pointer(&pointer).and_then(Value::as_str);
+        let inner = text.filter(|text| text.trim_start().starts_with(['{', '['])).and_then(|text| serde_json::from_str(text).ok());
+        if let Some(inner) = inner {
+            *opened.get_or_insert_with(|| record.clone()).pointer_mut(&pointer)? = inner;
+        }
+    }
+    opened
 }
 
 fn score_one(pack: &Pack, record: &Value) -> Option<i64> {
@@ -531,6 +554,8 @@ mod tests {
         let kong = r#"{"started_at":1,"request":{},"response":{},"latencies":{},"tries":[]}"#;
         assert_eq!(id_of(&format!("kong_1  | {kong}\nkong_1  | starting\n")), "kong lines Compose");
         assert_eq!(id_of(&format!("2025-12-31T17:37:40.49+01:00 stdout F {kong}\n")), "kong lines Cri");
+        assert_eq!(id_of(&format!("[pod/kong-1/proxy] {kong}\n[pod/kong-1/proxy] {kong}\n")), "kong lines Compose");
+        assert_eq!(id_of(&format!("2026-01-10T08:15:00.584725130Z {kong}\n2026-01-10T08:15:01Z {kong}\n")), "kong lines Words");
         let docker = |text: &str| serde_json::json!({"log": format!("{text}\n"), "stream": "stdout", "time": "2025-12-31T17:37:40Z"}).to_string();
         assert_eq!(id_of(&docker(&format!("Jan 29 08:27:09 host kong[7]: {kong}"))), "kong lines Docker Syslog");
         assert!(id_of("name | something else\n").contains("Unknown"));
@@ -631,6 +656,14 @@ mod tests {
         assert_eq!(id_of(&format!("[{zoned},\n{zoned}]")), "cloudflare_loganalytics values ZonedKeys");
         let csv = "TimeGenerated [UTC],RayID_s,EdgeResponseStatus_d,ClientRequestMethod_s\n\"3/15/2021, 6:51:31.000 PM\",r,200,GET\n";
         assert_eq!(id_of(csv), "cloudflare_loganalytics lines");
+    }
+
+    #[test]
+    fn a_w3c_log_is_told_by_the_columns_that_it_names() {
+        let log = "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2026-01-10 08:15:00\n\
+                   #Fields: date time c-ip cs-method cs-uri-stem sc-status\n";
+        assert_eq!(id_of(log), "iis_w3c lines");
+        assert_eq!(id_of(&format!("{log}2026-01-10 08:15:00 203.0.113.7 GET /a 200\n")), "iis_w3c lines");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub enum Prefix {
     Docker,
     /// Kubernetes CRI: `2016-10-06T00:17:09.669794202Z stdout F …`.
     Cri,
-    /// docker-compose: `name_1  | …`.
+    /// docker-compose: `name_1  | …`, kubectl: `[pod/name/container] …`.
     Compose,
     /// RFC 5424, RFC 3164 and the ISO time form of rsyslog: `<14>1 …`, `Jan 29 08:27:09 host app[1]: …`, `2026-01-29T… host …`.
     Syslog,
@@ -76,6 +76,9 @@ pub const ENVELOPES: [&str; 30] = [
     "properties.log",
     "log_s",
 ];
+
+/// How a line of `kubectl logs --prefix` begins.
+pub const POD: &[u8] = b"[pod/";
 
 /// Where an envelope says when it was made.
 const ENVELOPE_TIMES: [&str; 5] = ["@timestamp", "timestamp", "time", "Timestamp", "TimeGenerated"];
@@ -289,11 +292,15 @@ fn peel_cri(line: &[u8]) -> Option<Peeled<'_>> {
     fits.then(|| Peeled::plain(record, Some(time)))
 }
 
-/// `name_1  | text`: a container's name, blanks, a bar.
+/// `name_1  | text`: a container's name (`service.1.id@node` of Swarm), blanks, a bar; `[pod/name/container] text` of kubectl.
 fn peel_compose(line: &[u8]) -> Option<Peeled<'_>> {
+    if line.starts_with(POD) {
+        let end = memchr::memchr2(b']', b' ', line)?;
+        return line[end..].starts_with(b"] ").then(|| Peeled::plain(line[end + 2..].trim_ascii_start(), None));
+    }
     let bar = memchr::memchr(b'|', line)?;
     let name = line[..bar].trim_ascii();
-    let fits = !name.is_empty() && line[bar - 1] == b' ' && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let fits = !name.is_empty() && line[bar - 1] == b' ' && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'@'));
     fits.then(|| Peeled::plain(line[bar + 1..].trim_ascii_start(), None))
 }
 
@@ -429,6 +436,8 @@ mod tests {
         let iso = "2025-12-31T17:37:40.493035218+01:00";
         assert_eq!(peel(&[Prefix::Cri], &format!("{iso} stdout F {{\"a\":1}}")), some("{\"a\":1}", iso));
         assert_eq!(peel(&[Prefix::Compose], "kong_1   | {\"a\":\"|\"}"), some("{\"a\":\"|\"}", ""));
+        assert_eq!(peel(&[Prefix::Compose], "web_web.1.zax@node   | x"), some("x", ""));
+        assert_eq!(peel(&[Prefix::Compose], "[pod/kong-1/proxy] {\"a\":\"|\"}"), some("{\"a\":\"|\"}", ""));
         assert_eq!(peel(&[Prefix::Docker], r#"{"log":"a \"b\"\n","stream":"stdout","time":"t"}"#), some("a \"b\"", "t"));
         assert_eq!(peel(&[Prefix::Docker, Prefix::Tag], r#"{"message":"app: x\n","stream":"stderr"}"#), some("x", ""));
         assert_eq!(peel(&[Prefix::Syslog], "Jan  9 08:27:09 host app[12]: x y"), some("x y", "Jan  9 08:27:09"));
