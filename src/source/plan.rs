@@ -8,6 +8,7 @@ use crate::record::operation::OperationTable;
 use crate::record::time::{self, DateOrder, Local, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
+use crate::source::lazy_regex::LazyRegex;
 use crate::source::library::Pack;
 use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile, NameFile};
 use chrono_tz::Tz;
@@ -69,7 +70,7 @@ pub struct Candidate {
     /// The native field, as the pack names it.
     origin: String,
     when: Option<Condition>,
-    extract: Option<Regex>,
+    extract: Option<LazyRegex>,
     /// Where what `extract` finds must not stand.
     except: Option<Place>,
     change: Option<Box<CandidateDetail>>,
@@ -98,7 +99,7 @@ pub struct Candidates(Vec<Candidate>);
 #[derive(Debug, Clone)]
 pub struct Condition {
     place: Option<Place>,
-    matches: Option<Regex>,
+    matches: Option<LazyRegex>,
     /// Where what `matches` finds must not stand.
     except: Option<Place>,
     file: ConditionFile,
@@ -184,7 +185,7 @@ impl Compiler {
             return Err("a candidate needs `path`, `join` or `value`".into());
         };
         let when = detail.when.as_ref().map(|condition| self.condition(condition)).transpose()?;
-        let extract = detail.extract.as_deref().map(regex_of).transpose()?;
+        let extract = detail.extract.as_deref().map(LazyRegex::new).transpose()?;
         let except = self.except(&detail.except, extract.is_some(), "extract")?;
         Ok(Candidate { place, origin, when, extract, except, change: Some(detail.clone()) })
     }
@@ -208,7 +209,7 @@ impl Compiler {
     /// Compiles a condition.
     pub fn condition(&mut self, file: &ConditionFile) -> Result<Condition, String> {
         let place = file.path.as_ref().map(|path| self.place(path)).transpose()?;
-        let matches = file.matches.as_deref().map(regex_of).transpose()?;
+        let matches = file.matches.as_deref().map(LazyRegex::new).transpose()?;
         let all = file.all.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
         let any = file.any.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
         let not = file.not.as_ref().map(|inner| self.condition(inner)).transpose()?.map(Box::new);
@@ -220,12 +221,6 @@ impl Compiler {
     pub fn optional(&mut self, file: &Option<ConditionFile>) -> Result<Option<Condition>, String> {
         file.as_ref().map(|condition| self.condition(condition)).transpose()
     }
-}
-
-/// Compiles a regular expression; the error names it and says on one line what is wrong with it.
-pub fn regex_of(pattern: &str) -> Result<Regex, String> {
-    let problem = |error: regex::Error| error.to_string().lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_string();
-    Regex::new(pattern).map_err(|error| format!("`{pattern}` is no regular expression: {}", problem(error)))
 }
 
 /// A name that every row of a pack has.
