@@ -63,11 +63,12 @@ fn read(pack: &Pack, reader: &mut RecordReader, store: &mut RequestStore, lines:
         if let Some(plan) = &pack.identity_event {
             read += plan.rows(&mut context).map_or(0, |rows| rows.len());
         }
-        if let Some(plan) = &pack.request
-            && let Ok(row) = plan.row(&mut context, Default::default())
-        {
-            store.push(&row, 0, number as u64);
-            read += 1;
+        if let Some(plan) = &pack.request {
+            let outcome = plan.rows(&mut context, Default::default(), |row| {
+                store.push(row, 0, number as u64);
+                read += 1;
+            });
+            outcome.expect("the estate's calls are whole");
         }
     }
     read

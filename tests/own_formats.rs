@@ -48,6 +48,45 @@ status = "http.code"
 }
 
 #[test]
+fn a_record_may_hold_several_calls_or_tickets() {
+    let pack = r#"
+id = "own"
+title = "Our batches"
+kind = "gateway"
+[detect]
+required = ["batch"]
+any_of = [["calls", "leaks"]]
+[request]
+each = "calls[*]"
+keep = { path = "@each.code", present = true }
+event_time = "at"
+request_id = "batch"
+api = "@each.api"
+authorization = "@each.auth"
+credential = "@token"
+status = "@each.code"
+[ticket]
+each = "leaks"
+tracker = "own"
+ticket = "@each.id"
+reported_at = { path = "@each.at", form = "any" }
+"#;
+    let call = |api: &str, auth: Option<&str>| json!({"api": api, "auth": auth, "code": 200});
+    let calls =
+        json!({"batch": "b1", "at": "2026-05-01T00:00:00Z", "calls": [call("a", Some("Bearer 0123456789abcdefABCDEF")), call("b", None), {"api": "x"}]});
+    let leaks = json!({"batch": "b2", "leaks": [{"id": "L1", "at": "2026-05-01"}, {"id": "L2", "at": "2026-05-02"}]});
+    let broken = json!({"batch": "b3", "leaks": [{"id": "L3", "at": "2026-05-01"}, {"at": "2026-05-02"}]});
+    let log = format!("{calls}\n{leaks}\n{broken}\n{calls}\n");
+    let reading = with_pack(pack, &log).read();
+    let rows: Vec<_> = reading.rows["requests"].iter().map(|row| (row["api"].clone(), row.get("credential").is_some_and(|value| !value.is_null()))).collect();
+    assert_eq!(rows, [(json!("a"), true), (json!("b"), false)], "a token is that of its call, and the second record is a replay of the first");
+    let tickets: Vec<_> = reading.rows["revocation_tickets"].iter().map(|row| row["ticket"].clone()).collect();
+    assert_eq!(tickets, [json!("L1"), json!("L2")]);
+    let counts = reading.ledger_of("log");
+    assert_eq!((counts.records, counts.rows, counts.duplicates, counts.rejects), (4, 2, 1, 1), "{:?}", reading.evidence.rejects.counts());
+}
+
+#[test]
 fn csv_columns() {
     let pack = r#"
 id = "own"
@@ -269,6 +308,62 @@ authorization = "auth"
     }
     assert!(!inspected.stdout.contains("hunter2"), "values that no column takes are not shown");
     assert!(!lines.iter().any(|line| line.contains("requests row 2")));
+}
+
+#[test]
+fn inspect_shows_what_an_inventory_gives() {
+    let document = json!({
+        "openapi": "3.0.3", "info": {"title": "Orders", "version": "1"}, "tags": [{"name": "t"}], "servers": [{"url": "https://api.example/v1"}],
+        "components": {"securitySchemes": {"o": {"type": "oauth2"}}, "schemas": {"S": {"type": "object"}}},
+        "paths": {"/a": {"get": {"security": [{"o": ["a:read"]}], "summary": "text"}, "post": {}}},
+    });
+    let realm = json!({"realm": "r", "clients": [{"clientId": "c", "serviceAccountsEnabled": true, "redirectUris": ["x"], "secret": "hunter2"}]});
+    let sources = Sources::new()
+        .file("api.json", serde_json::to_string_pretty(&document).unwrap())
+        .file("realm.json", serde_json::to_string_pretty(&realm).unwrap())
+        .file("who.csv", "identity,kind,created_at,team\na,Workload,2026-05-01T02:00:00+02:00,x\n,human,,y\n")
+        .file("register.toml", "[[exception]]\nid = \"E\"\ncontrol = \"ttl\"\napi = \"a\"\napproved_at = \"2026-05-01\"\nticket = \"T-1\"\n");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = |file: &str| sources.run(&["inspect", file]).stdout.lines().map(words).collect::<Vec<_>>();
+    let has = |file: &str, wanted: &[&str]| {
+        let lines = told(file);
+        wanted.iter().for_each(|line| assert!(lines.iter().any(|other| other == line), "no `{line}` in\n{}", lines.join("\n")));
+    };
+    has("api.json", &["apis row of record 1", "api Orders <- info.title", "base_paths /v1 <- servers[*].url", "operation GET /a demands a:read"]);
+    has("api.json", &["operation POST /a says nothing of scopes", "1 components.schemas", "1 tags[*].name", "1 info.version"]);
+    has("realm.json", &["identity c <- client.clientId", "1 clients[*].redirectUris[*]", "1 clients[*].secret", "why: the document has `realm`"]);
+    assert!(!told("realm.json").join(" ").contains("hunter2"), "values that no column takes are not shown");
+    has(
+        "who.csv",
+        &["identities row of record 2", "kind workload", "created_at 2026-05-01T00:00:00Z", "2 team", "rejected: 1 for missing_identity, first record 3"],
+    );
+    assert!(!told("who.csv").contains(&"identities row of record 3".to_string()), "a rejected record is no row");
+    has("register.toml", &["exceptions row of record 1", "control ttl", "1 ticket", "why: tables called `exception`"]);
+}
+
+#[test]
+fn records_in_columns_of_csv_behind_words_and_in_base64_are_read() {
+    let event = |id: &str| {
+        json!({"eventType": "user.session.start", "published": "2026-05-19T06:00:00.123Z", "uuid": id, "actor": {"id": "u"}, "outcome": {"result": "SUCCESS"}})
+            .to_string()
+    };
+    let quoted = |id: &str| event(id).replace('"', "\"\"");
+    let pushed = json!({"message": {"data": base64_of(&event("e4"))}});
+    let sources = Sources::new()
+        .file("in/table.csv", format!("_time,_raw,host\nt,\"{}\",h\nt,\"{}\",h\nt,,h\n", quoted("e1"), quoted("e2")))
+        .file("in/words.log", format!("2026-05-19T06:00:01Z\tokta\t{}\n", event("e3")))
+        .file("in/push.json", format!("{pushed}\n"))
+        .file("in/sequence.json", format!("\u{1e}{}\n\u{1e}{}\n", event("e5"), event("e6")));
+    let reading = sources.read();
+    let mut ids: Vec<&Value> = reading.rows["identity_events"].iter().map(|row| &row["event_id"]).collect();
+    ids.sort_by_key(|id| id.to_string());
+    assert_eq!(ids, ["e1", "e2", "e3", "e4", "e5", "e6"], "{:?}", reading.evidence.rejects.counts());
+    assert_eq!(reading.ledger_of("table.csv").records, 3);
+}
+
+fn base64_of(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
 }
 
 #[test]

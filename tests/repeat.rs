@@ -105,8 +105,8 @@ fn broken_and_unfinished_kept_files_are_read_anew() {
     let (_, all) = told(&both(&sources, "first", &[]));
     let folder = sources.path().join("kept");
     let rows: Vec<_> = files_under(&folder).into_iter().filter(|(name, _)| name.ends_with(".rows")).collect();
-    #[allow(clippy::type_complexity)]
-    let damages: [fn(&[u8]) -> Vec<u8>; 4] = [
+    type Damage = fn(&[u8]) -> Vec<u8>;
+    let damages: [Damage; 4] = [
         |bytes| bytes[..bytes.len() / 2].to_vec(),
         |_| Vec::new(),
         |bytes| [&bytes[..bytes.len() - 60], &[0; 60]].concat(),

@@ -210,7 +210,7 @@ fn settle_events(evidence: &mut Evidence, settings: &FrameSettings, duplicates: 
 /// Credential aliases, and of a ticket exported twice the record with the latest update (the first in path order on a tie).
 fn settle_tickets(evidence: &mut Evidence, settings: &FrameSettings, duplicates: &mut BTreeMap<(u32, u64), i64>) {
     let mut best: HashMap<(String, String), usize> = HashMap::new();
-    let mut keep = vec![true; evidence.tickets.len()];
+    let (mut keep, mut replayed) = (vec![true; evidence.tickets.len()], Vec::new());
     for (i, ticket) in evidence.tickets.iter().enumerate() {
         let key = (ticket.row.tracker.clone(), ticket.row.ticket.clone());
         let older = match best.get(&key) {
@@ -226,8 +226,11 @@ fn settle_tickets(evidence: &mut Evidence, settings: &FrameSettings, duplicates:
         };
         keep[older] = false;
         let older = &evidence.tickets[older];
-        duplicates.insert((older.file, older.record), day_of(older.row.reported_us));
+        replayed.push(((older.file, older.record), day_of(older.row.reported_us)));
     }
+    // A record of several tickets is a duplicate if none of them counts.
+    let counts: HashSet<(u32, u64)> = evidence.tickets.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(ticket, _)| (ticket.file, ticket.record)).collect();
+    duplicates.extend(replayed.into_iter().filter(|(record, _)| !counts.contains(record)));
     let mut keep = keep.into_iter();
     evidence.tickets.retain(|_| keep.next().unwrap_or(true));
     for ticket in &mut evidence.tickets {

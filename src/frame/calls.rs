@@ -208,11 +208,12 @@ impl<'a> RequestFrame<'a> {
         Ok(written)
     }
 
-    /// Adds a slice's rows without exact replays (same source, request id and instant): the first in path order stays.
+    /// Adds a slice's rows without exact replays (same source, request id and instant): the first in path order stays. Calls of
+    /// one record are no replays of each other.
     fn without_replays(&self, rows: &[RowRef], pending: &mut Pending<'_>, duplicates: &mut Vec<Replay>) {
         let Pending { pieces, rows: kept } = pending;
         kept.reserve(rows.len());
-        let mut seen: HashSet<(Option<usize>, &str)> = HashSet::new();
+        let mut seen: HashMap<(Option<usize>, &str), (u32, u64)> = HashMap::new();
         for group in rows.chunk_by(|a, b| a.event_us == b.event_us) {
             if let [row] = group {
                 kept.push(*row);
@@ -220,8 +221,9 @@ impl<'a> RequestFrame<'a> {
             }
             seen.clear();
             for row in group {
+                let record = (row.file, row.record);
                 match rows_of(pieces, row).1.request_id(row.row as usize) {
-                    Some(id) if !seen.insert((self.packs[row.file as usize], id)) => duplicates.push(((row.file, row.record), day_of(row.event_us))),
+                    Some(id) if *seen.entry((self.packs[row.file as usize], id)).or_insert(record) != record => duplicates.push((record, day_of(row.event_us))),
                     _ => kept.push(*row),
                 }
             }

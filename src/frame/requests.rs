@@ -184,10 +184,10 @@ impl RequestRows {
         self.len() * ROW_BYTES + self.request_ids.len()
     }
 
-    /// Row numbers in the frame's order: by instant, file and record.
+    /// Row numbers in the frame's order: by instant, file and record, and of one record as they came.
     pub fn order(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        let key = |row: u32| (self.event_us[row as usize], self.file[row as usize], self.record[row as usize]);
+        let key = |row: u32| (self.event_us[row as usize], self.file[row as usize], self.record[row as usize], row);
         order.sort_unstable_by_key(|&row| key(row));
         order
     }

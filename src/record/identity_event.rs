@@ -4,7 +4,7 @@ use super::proof::Bound;
 use super::scope::glob_matches;
 use super::time::Micros;
 use crate::source::pack::{EventColumns, IdentityEventMap, NameFile};
-use crate::source::plan::{Candidates, Compiler, Condition, Context, Name, Place, ScopeText};
+use crate::source::plan::{Candidates, Compiler, Condition, Context, Each, Element, Name, ScopeText};
 
 closed_list! {
     /// What an event did, in our words.
@@ -69,9 +69,7 @@ pub struct IdentityEventRow {
 /// An identity event map compiled to slots.
 #[derive(Debug, Clone)]
 pub struct IdentityEventPlan {
-    each: Option<Place>,
-    /// `each` ends in `[*]`: a record without that list gives one row.
-    each_of_list: bool,
+    each: Option<Each>,
     keep: Option<Condition>,
     provider: Name,
     event_time: Candidates,
@@ -142,8 +140,7 @@ impl IdentityEventPlan {
         });
         let rules = rules.collect::<Result<_, String>>()?;
         Ok(IdentityEventPlan {
-            each: map.each.as_ref().map(|path| compiler.place(path.strip_suffix("[*]").unwrap_or(path))).transpose()?,
-            each_of_list: map.each.as_ref().is_some_and(|path| path.ends_with("[*]")),
+            each: compiler.each(&map.each)?,
             keep: compiler.optional(&map.keep)?,
             provider: compiler.name(map.provider.as_ref().unwrap_or(&NameFile::Constant(pack_id.to_string())), pack_id)?,
             event_time: compiler.candidates(&map.event_time)?,
@@ -160,11 +157,11 @@ impl IdentityEventPlan {
 
     /// Reads one record: its rows, none if it is of no interest. The error is a reject reason of the whole record.
     pub fn rows<'a>(&'a self, context: &mut Context<'a>) -> Result<Vec<IdentityEventRow>, &'static str> {
-        let Some(each) = self.each(context) else {
+        let Some(elements) = self.elements(context) else {
             return if self.wants(context) { Ok(vec![self.row(context, 0)?]) } else { Ok(Vec::new()) };
         };
         let mut rows = Vec::new();
-        for element in context.elements(each) {
+        for element in elements {
             context.element = Some(element);
             if self.wants(context) {
                 rows.push(self.row(context, rows.len() as u32)?);
@@ -174,9 +171,8 @@ impl IdentityEventPlan {
         Ok(rows)
     }
 
-    /// Where the elements stand that each give a row, if the record is read so.
-    fn each<'a>(&'a self, context: &Context<'a>) -> Option<&'a Place> {
-        self.each.as_ref().filter(|each| !self.each_of_list || context.is_list(each))
+    fn elements<'a>(&'a self, context: &Context<'a>) -> Option<Vec<Element<'a>>> {
+        self.each.as_ref()?.elements(context)
     }
 
     fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
@@ -224,9 +220,9 @@ impl IdentityEventPlan {
 
     /// The native field behind each column that has one, for each row that `rows` gives.
     pub fn origins<'a>(&'a self, context: &mut Context<'a>) -> Vec<Vec<(&'static str, String)>> {
-        let Some(each) = self.each(context) else { return if self.wants(context) { vec![self.origins_of_row(context)] } else { Vec::new() } };
+        let Some(elements) = self.elements(context) else { return if self.wants(context) { vec![self.origins_of_row(context)] } else { Vec::new() } };
         let mut rows = Vec::new();
-        for element in context.elements(each) {
+        for element in elements {
             context.element = Some(element);
             if self.wants(context) {
                 rows.push(self.origins_of_row(context));

@@ -4,6 +4,7 @@
 
 use super::field::{is_absent, unescape};
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// One value, as its text without blanks around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,40 +29,47 @@ impl<'a> LazyValue<'a> {
         if !self.is_object() {
             return None;
         }
-        let mut found = None;
-        let mut at = 1;
-        while let Some(start) = self.next_value(at) {
-            let end = self.end_of(start);
-            let raw = &self.0[start + 1..end - 1];
-            let colon = end + self.0[end..].find(':')?;
-            let value = self.next_value(colon + 1)?;
-            let value_end = self.end_of(value);
-            let is_it = if raw.contains('\\') { unescape(raw).as_deref() == Some(key) } else { raw == key };
-            if is_it {
-                found = Some(LazyValue::new(&self.0[value..value_end]));
-            }
-            at = value_end;
-        }
-        found
+        self.parts().filter(|part| part.is_named(key)).last().map(|part| part.value)
     }
 
     /// The elements of a list; none where it is none.
-    pub fn items(self) -> Items<'a> {
-        Items { list: self, at: if self.is_list() { 1 } else { self.0.len() } }
+    pub fn items(self) -> impl Iterator<Item = LazyValue<'a>> {
+        let is_list = self.is_list();
+        self.parts().take_while(move |_| is_list).map(|part| part.value)
     }
 
     /// The members of an object, each with its name; none where it is none.
     pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, LazyValue<'a>)> {
-        let mut at = if self.is_object() { 1 } else { self.0.len() };
+        let is_object = self.is_object();
+        self.parts().take_while(move |_| is_object).filter_map(|part| Some((part.decoded_name()?, part.value)))
+    }
+
+    /// The elements of a list or the members of an object.
+    fn parts(self) -> impl Iterator<Item = Part<'a>> {
+        let mut at = 1;
         std::iter::from_fn(move || {
-            let start = self.next_value(at)?;
-            let end = self.end_of(start);
-            let raw = &self.0[start + 1..end - 1];
-            let value = self.next_value(end + self.0[end..].find(':')? + 1)?;
-            at = self.end_of(value);
-            let name = if raw.contains('\\') { Cow::Owned(unescape(raw)?) } else { Cow::Borrowed(raw) };
-            Some((name, LazyValue::new(&self.0[value..at])))
+            let (part, next) = self.part_at(at)?;
+            at = next;
+            Some(part)
         })
+    }
+
+    /// The element or member that begins at or after `at`, and where it ends; `None` at the closing bracket.
+    fn part_at(self, at: usize) -> Option<(Part<'a>, usize)> {
+        if !self.is_list() && !self.is_object() {
+            return None;
+        }
+        let first = self.next_value(at)?;
+        let (name, start) = if self.is_object() {
+            let end = self.end_of(first);
+            (self.0.get(first + 1..end - 1)?, self.next_value(end + self.0.get(end..)?.find(':')? + 1)?)
+        } else {
+            ("", first)
+        };
+        let end = self.end_of(start);
+        #[cfg(test)]
+        WALKED.set(WALKED.get() + end - at);
+        Some((Part { name, value: LazyValue::new(&self.0[start..end]) }, end))
     }
 
     /// A scalar as text, `None` for lists, objects, null and the absent spellings.
@@ -141,25 +149,189 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// The elements of a list.
-pub struct Items<'a> {
-    list: LazyValue<'a>,
-    at: usize,
+/// An element of a list, whose name is empty, or a member of an object.
+#[derive(Debug, Clone, Copy)]
+struct Part<'a> {
+    /// The inside of its string, escapes and all.
+    name: &'a str,
+    value: LazyValue<'a>,
 }
 
-impl<'a> Iterator for Items<'a> {
-    type Item = LazyValue<'a>;
-
-    fn next(&mut self) -> Option<LazyValue<'a>> {
-        let start = self.list.next_value(self.at)?;
-        self.at = self.list.end_of(start);
-        Some(LazyValue::new(&self.list.0[start..self.at]))
+impl<'a> Part<'a> {
+    fn is_named(self, key: &str) -> bool {
+        if self.name.contains('\\') { unescape(self.name).as_deref() == Some(key) } else { self.name == key }
     }
+
+    fn decoded_name(self) -> Option<Cow<'a, str>> {
+        Some(if self.name.contains('\\') { Cow::Owned(unescape(self.name)?) } else { Cow::Borrowed(self.name) })
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that were walked to find parts of values.
+    static WALKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Values of one record whose parts are kept.
+const MAX_VALUES: usize = 64;
+/// Parts that are kept of all of them.
+const MAX_PARTS: usize = 1024;
+const NO_PART: u32 = u32::MAX;
+
+/// Parts of the lists and objects that look-ups have walked: several columns and rules look at the same few, and none is
+/// walked twice. Nor is any walked further than a look-up needs. Bounded, since records may be hostile: what it has no room
+/// for is walked anew each time.
+#[derive(Debug, Default)]
+pub struct PartIndex<'a> {
+    values: Vec<WalkedValue<'a>>,
+    parts: Vec<(Part<'a>, u32)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct WalkedValue<'a> {
+    value: LazyValue<'a>,
+    first: u32,
+    last: u32,
+    /// How far it has been walked; `None` to its end.
+    at: Option<usize>,
+}
+
+/// What comes after a part.
+enum Next<'a> {
+    Kept(u32, Part<'a>),
+    /// Not kept: to be walked from here on.
+    From(usize),
+    End,
+}
+
+impl<'a> PartIndex<'a> {
+    /// The number of a value; `None` where too many are kept.
+    fn number_of(&mut self, value: LazyValue<'a>) -> Option<usize> {
+        if let Some(number) = self.values.iter().position(|known| std::ptr::eq(known.value.0, value.0)) {
+            return Some(number);
+        }
+        if self.values.len() == MAX_VALUES {
+            return None;
+        }
+        self.values.push(WalkedValue { value, first: NO_PART, last: NO_PART, at: Some(1) });
+        Some(self.values.len() - 1)
+    }
+
+    /// The part of a value after another, its first after `NO_PART`.
+    fn after(&mut self, number: usize, part: u32) -> Next<'a> {
+        let walked = &mut self.values[number];
+        let next = if part == NO_PART { walked.first } else { self.parts[part as usize].1 };
+        if next != NO_PART {
+            return Next::Kept(next, self.parts[next as usize].0);
+        }
+        let Some(at) = walked.at else { return Next::End };
+        if self.parts.len() == MAX_PARTS {
+            return Next::From(at);
+        }
+        let Some((found, end)) = walked.value.part_at(at) else {
+            walked.at = None;
+            return Next::End;
+        };
+        let new = self.parts.len() as u32;
+        match walked.last {
+            NO_PART => walked.first = new,
+            last => self.parts[last as usize].1 = new,
+        }
+        (walked.last, walked.at) = (new, Some(end));
+        self.parts.push((found, NO_PART));
+        Next::Kept(new, found)
+    }
+}
+
+/// Look-ups in values, each part of which is walked once.
+pub trait LookUp<'a> {
+    /// As `LazyValue::get`.
+    fn get(&self, value: LazyValue<'a>, key: &str) -> Option<LazyValue<'a>>;
+    /// As `LazyValue::items`.
+    fn items(&self, value: LazyValue<'a>) -> impl Iterator<Item = LazyValue<'a>>;
+}
+
+impl<'a> LookUp<'a> for RefCell<PartIndex<'a>> {
+    fn get(&self, value: LazyValue<'a>, key: &str) -> Option<LazyValue<'a>> {
+        if !value.is_object() {
+            return None;
+        }
+        parts_of(self, value).filter(|part| part.is_named(key)).last().map(|part| part.value)
+    }
+
+    fn items(&self, value: LazyValue<'a>) -> impl Iterator<Item = LazyValue<'a>> {
+        let list = value.is_list().then(|| parts_of(self, value));
+        list.into_iter().flatten().map(|part| part.value)
+    }
+}
+
+fn parts_of<'i, 'a>(index: &'i RefCell<PartIndex<'a>>, value: LazyValue<'a>) -> impl Iterator<Item = Part<'a>> + use<'i, 'a> {
+    let number = index.borrow_mut().number_of(value);
+    // The part before, or where it ended if it is not kept.
+    let (mut part, mut from) = (NO_PART, if number.is_none() { Some(1) } else { None });
+    std::iter::from_fn(move || {
+        if let (Some(number), None) = (number, from) {
+            match index.borrow_mut().after(number, part) {
+                Next::Kept(next, found) => {
+                    part = next;
+                    return Some(found);
+                }
+                Next::From(at) => from = Some(at),
+                Next::End => return None,
+            }
+        }
+        let (found, end) = value.part_at(from?)?;
+        from = Some(end);
+        Some(found)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_index_finds_is_what_a_walk_finds() {
+        let many = format!("[{}]", (0..2_000).map(|i| format!(r#"{{"n":"{i}"}}"#)).collect::<Vec<_>>().join(", "));
+        for text in [r#"[{"t":"a","x":[1,2]},{"t":"b","x":[]}, 3]"#, r#"{"a":1,"a":{"t":"b"},"\u0062":2}"#, "[]", "{}", "7", &many] {
+            let value = LazyValue::new(text);
+            let index = RefCell::new(PartIndex::default());
+            for _ in 0..3 {
+                assert!(index.items(value).eq(value.items()), "{text:.60}");
+                assert_eq!(index.items(value).nth(1), value.items().nth(1));
+                for key in ["a", "b", "t"] {
+                    assert_eq!(index.get(value, key), value.get(key), "{text:.60}");
+                    assert!(value.items().all(|item| index.get(item, key) == item.get(key)));
+                }
+            }
+            assert!(index.borrow().values.len() <= MAX_VALUES && index.borrow().parts.len() <= MAX_PARTS);
+        }
+    }
+
+    #[test]
+    fn nothing_is_walked_twice_or_further_than_needed() {
+        let property = |name: &str| format!(r#"{{"displayName":"{name}","oldValue":"[]","newValue":"[\"x\"]"}}"#);
+        let target = |id: &str| format!(r#"{{"id":"{id}","modifiedProperties":[{}]}}"#, ["A", "B", "C"].map(property).join(","));
+        let text = format!("[{},{}]", target("1"), target("2"));
+        let walked = |look: &dyn Fn()| {
+            let before = WALKED.get();
+            look();
+            WALKED.get() - before
+        };
+        let (value, index) = (LazyValue::new(&text), RefCell::new(PartIndex::default()));
+        assert!(walked(&|| assert!(index.items(value).next().is_some())) <= target("1").len() + 1);
+        let look = || {
+            for target in index.items(value) {
+                let found =
+                    index.get(target, "modifiedProperties").map(|list| index.items(list).filter(|item| index.get(*item, "displayName").is_some()).count());
+                assert_eq!(found, Some(3));
+            }
+        };
+        // Once on each of the four levels, at most.
+        assert!(walked(&look) <= 4 * text.len());
+        assert_eq!(walked(&|| (0..40).for_each(|_| look())), 0);
+    }
 
     #[test]
     fn lists_and_objects_are_walked_in_place() {

@@ -7,7 +7,7 @@ use super::proof::{AuthScheme, Certificate, Confirmation, Evidence, Peer};
 use super::time::Micros;
 use super::token::{self, Claims};
 use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, RequestMap};
-use crate::source::plan::{Candidates, Compiler, Condition, Context, ScopeText};
+use crate::source::plan::{Candidates, Compiler, Condition, Context, Each, ScopeText, TokenFacts};
 use std::borrow::Cow;
 
 /// One call, before aliases, inventories and IdP evidence are applied.
@@ -38,6 +38,7 @@ pub struct RequestRow<'a> {
 /// A request map compiled to slots.
 #[derive(Debug, Clone)]
 pub struct RequestPlan {
+    each: Option<Each>,
     keep: Option<Condition>,
     event_time: Candidates,
     gateway: Candidates,
@@ -109,6 +110,7 @@ impl RequestPlan {
         });
         let verdict = verdict.collect::<Result<_, String>>()?;
         Ok(RequestPlan {
+            each: compiler.each(&map.each)?,
             keep: compiler.optional(&map.keep)?,
             event_time: compiler.candidates(&map.event_time)?,
             gateway: compiler.candidates(&map.gateway)?,
@@ -147,13 +149,55 @@ impl RequestPlan {
         })
     }
 
-    /// True when the record is a call at all.
-    pub fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
+    /// Judges a record: hands out its calls, one or those of its elements, once it is known that none of them is broken. The
+    /// error is a reject reason of the whole record.
+    pub fn rows<'a>(&'a self, context: &mut Context<'a>, settings: SourceSettings, mut give: impl FnMut(&mut RequestRow<'a>)) -> Result<(), &'static str> {
+        let Some(elements) = self.each.as_ref().and_then(|each| each.elements(context)) else {
+            if self.wants(context) {
+                // Looked at where it was made: a row is some hundred bytes long.
+                match &mut self.row(context, settings) {
+                    Ok(row) => give(row),
+                    Err(reason) => return Err(reason),
+                }
+            }
+            return Ok(());
+        };
+        let mut rows = Vec::new();
+        for element in elements {
+            (context.element, context.token) = (Some(element), TokenFacts::default());
+            if self.wants(context) {
+                rows.push(self.row(context, settings)?);
+            }
+        }
+        context.element = None;
+        rows.iter_mut().for_each(give);
+        Ok(())
+    }
+
+    /// The native field behind each column that has one, for each row that `rows` gives.
+    pub fn origins<'a>(&'a self, context: &mut Context<'a>) -> Vec<Vec<(&'static str, String)>> {
+        // The row is made for the token, which is read with it.
+        let of_row = |context: &mut Context<'a>| {
+            let is_row = self.wants(context) && self.row(context, SourceSettings::default()).is_ok();
+            is_row.then(|| self.origins_of_row(context))
+        };
+        let Some(elements) = self.each.as_ref().and_then(|each| each.elements(context)) else { return of_row(context).into_iter().collect() };
+        let mut rows = Vec::new();
+        for element in elements {
+            (context.element, context.token) = (Some(element), TokenFacts::default());
+            rows.extend(of_row(context));
+        }
+        context.element = None;
+        rows
+    }
+
+    /// True when the record, or the element, is a call at all.
+    fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
         self.keep.as_ref().is_none_or(|keep| keep.holds(context))
     }
 
-    /// Judges one record. The error is a reject reason.
-    pub fn row<'a>(&'a self, context: &mut Context<'a>, settings: SourceSettings) -> Result<RequestRow<'a>, &'static str> {
+    /// Judges one call. The error is a reject reason.
+    fn row<'a>(&'a self, context: &mut Context<'a>, settings: SourceSettings) -> Result<RequestRow<'a>, &'static str> {
         let event_us = match self.event_time.instant(context) {
             Ok(Some(instant)) => instant,
             Ok(None) => return Err("missing_event_time"),
@@ -213,7 +257,7 @@ impl RequestPlan {
     }
 
     /// The native field behind each column that has one; to be asked after `row`, which reads the token.
-    pub fn origins<'a>(&'a self, context: &Context<'a>) -> Vec<(&'static str, String)> {
+    fn origins_of_row<'a>(&'a self, context: &Context<'a>) -> Vec<(&'static str, String)> {
         let columns: [(&'static str, &Candidates); 15] = [
             ("event_time", &self.event_time),
             ("gateway", &self.gateway),

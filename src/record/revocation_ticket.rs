@@ -3,7 +3,7 @@
 use super::time::{self, Micros, TimeForm};
 use super::token;
 use crate::source::pack::{HistoryRule, TicketMap};
-use crate::source::plan::{Candidates, Compiler, Condition, Context, Name, Place};
+use crate::source::plan::{Candidates, Compiler, Condition, Context, Each, Name, Place};
 use serde_json::Value;
 
 /// One ticket; `credentials` may be empty. Aliases are not applied yet.
@@ -49,6 +49,7 @@ impl Default for TicketSettings {
 #[derive(Debug, Clone)]
 pub struct TicketPlan {
     map: TicketMap,
+    each: Option<Each>,
     tracker: Name,
     keep: Option<Condition>,
     ticket: Candidates,
@@ -74,6 +75,7 @@ impl TicketPlan {
     /// Compiles a pack's ticket map.
     pub fn compile(pack_id: &str, map: &TicketMap, compiler: &mut Compiler) -> Result<Self, String> {
         Ok(TicketPlan {
+            each: compiler.each(&map.each)?,
             tracker: compiler.name(&map.tracker, pack_id)?,
             keep: compiler.optional(&map.keep)?,
             ticket: compiler.candidates(&map.ticket)?,
@@ -97,13 +99,47 @@ impl TicketPlan {
         })
     }
 
-    /// True when the record is a revocation ticket.
-    pub fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
+    /// Reads one record: its tickets, none if it is of no interest. The error is a reject reason of the whole record.
+    pub fn rows<'a>(&'a self, context: &mut Context<'a>, settings: &TicketSettings) -> Result<Vec<TicketRow>, &'static str> {
+        let mut rows = Vec::new();
+        self.of_each(context, |context| {
+            rows.push(self.row(context, settings)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// The native field behind each column that has one, for each row that `rows` gives.
+    pub fn origins<'a>(&'a self, context: &mut Context<'a>) -> Vec<Vec<(&'static str, String)>> {
+        let mut rows = Vec::new();
+        let _ = self.of_each(context, |context| {
+            rows.push(self.origins_of_row(context));
+            Ok(())
+        });
+        rows
+    }
+
+    /// Looks at the record, or at each of its elements, that is a revocation ticket.
+    fn of_each<'a>(&'a self, context: &mut Context<'a>, mut look: impl FnMut(&Context<'a>) -> Result<(), &'static str>) -> Result<(), &'static str> {
+        let Some(elements) = self.each.as_ref().and_then(|each| each.elements(context)) else {
+            return if self.wants(context) { look(context) } else { Ok(()) };
+        };
+        for element in elements {
+            context.element = Some(element);
+            if self.wants(context) {
+                look(context)?;
+            }
+        }
+        context.element = None;
+        Ok(())
+    }
+
+    fn wants<'a>(&'a self, context: &Context<'a>) -> bool {
         self.keep.as_ref().is_none_or(|keep| keep.holds(context))
     }
 
     /// Reads one ticket. The error is a reject reason.
-    pub fn row<'a>(&'a self, context: &Context<'a>, settings: &TicketSettings) -> Result<TicketRow, &'static str> {
+    fn row<'a>(&'a self, context: &Context<'a>, settings: &TicketSettings) -> Result<TicketRow, &'static str> {
         let ticket = self.ticket.owned(context).ok_or("missing_ticket_key")?;
         let reported_us = match self.reported_at.instant(context) {
             Ok(Some(instant)) => instant,
@@ -143,7 +179,7 @@ impl TicketPlan {
     }
 
     /// The native field behind each column that has one, or the texts whose labelled lines may.
-    pub fn origins<'a>(&'a self, context: &Context<'a>) -> Vec<(&'static str, String)> {
+    fn origins_of_row<'a>(&'a self, context: &Context<'a>) -> Vec<(&'static str, String)> {
         let columns: [(&'static str, &Candidates); 13] = [
             ("ticket", &self.ticket),
             ("identity", &self.identity),

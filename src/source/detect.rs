@@ -8,12 +8,13 @@
 //! wrappers of the pack that knows its elements; then at those of the other packs and of carriers.
 
 use super::detect_document::{cut_json, yaml_keys};
-use super::detect_text::detect_lines;
-use crate::source::chunk::Framing;
-use crate::source::decode::csv::{self, UTC_SUFFIX};
+use super::detect_text::{detect_lines, known_lines};
+use crate::source::chunk::{Chunk, Framing};
+use crate::source::decode::Decoder;
+use crate::source::decode::csv;
 use crate::source::library::{Library, Pack};
 use crate::source::pack::DecoderKind;
-use crate::source::prefix::{Peeler, Prefix};
+use crate::source::prefix::{ENVELOPES, POD, Peeler, Prefix, without_zone_in_keys};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +22,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const HEAD_BYTES: usize = 256 * 1024;
 /// Records of the head that detection looks at.
 const HEAD_RECORDS: usize = 20;
+/// Lines of the head that are looked at for prefixes that only some have.
+const MIXED_LINES: usize = 100;
 /// Prefixes one inside the other.
 const MAX_PREFIXES: usize = 3;
 /// Where carriers list what they carry: an Elasticsearch search, CloudWatch Logs, CloudTrail's LookupEvents, SQS and Lambda,
-/// Azure Event Hubs, Splunk and other exports; `*` stands for the values of an object: a poll of security event tokens.
-const CARRIER_WRAPPERS: [&str; 10] = ["hits.hits", "logEvents", "Events", "events", "Records", "records", "results", "result", "data", "sets.*"];
+/// Azure Event Hubs, Splunk and other exports, Pub/Sub, Chronicle; `*` stands for the values of an object: a poll of security event tokens.
+const CARRIER_WRAPPERS: [&str; 12] =
+    ["hits.hits", "logEvents", "Events", "events", "Records", "records", "results", "result", "data", "sets.*", "receivedMessages", "logs"];
 
 /// How records are set in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,13 @@ pub struct Layout {
     pub prefixes: Vec<Prefix>,
     /// False where the user named the pack of a file that does not look like it.
     pub is_told: bool,
+}
+
+impl Layout {
+    /// The header of a chunk's rows, if its records are those rows and not in one of their columns.
+    pub fn header<'c>(&self, chunk: &'c Chunk) -> Option<&'c [u8]> {
+        chunk.header.as_deref().filter(|_| !matches!(self.prefixes.first(), Some(Prefix::Column(..))))
+    }
 }
 
 impl From<Framing> for Layout {
@@ -106,9 +117,19 @@ pub fn framing_of(pack: &Pack) -> Framing {
 
 /// As they are, or without a prefix that lines have.
 fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
+    // A prefix that looks like the start of a list of JSON.
+    if depth > 0
+        && head.starts_with(POD)
+        && let Some(found) = detect_inside(choice, Prefix::Compose, &head_lines(head).collect::<Vec<_>>(), Framing::Lines, depth)
+    {
+        return found;
+    }
     let plain = detect_plain(choice, head);
-    if !matches!(plain, Detected::Unknown(_)) || depth == 0 {
+    if depth == 0 {
         return plain;
+    }
+    if !matches!(plain, Detected::Unknown(_)) {
+        return with_prefix_of_some(choice, plain, head);
     }
     let lines: Vec<&[u8]> = head_lines(head).collect();
     let inner = Prefix::all().find_map(|prefix| {
@@ -118,7 +139,45 @@ fn detect_prefixed(choice: Choice<'_>, head: &[u8], depth: usize) -> Detected {
         }
         detect_inside(choice, prefix, &lines, Framing::Lines, depth)
     });
-    inner.or_else(|| detect_enveloped_values(choice, head, depth)).unwrap_or(plain)
+    let in_column = || if depth == MAX_PREFIXES { detect_in_column(choice, head, depth) } else { None };
+    inner.or_else(|| detect_enveloped_values(choice, head, depth)).or_else(in_column).unwrap_or(plain)
+}
+
+/// A file of lines of which some have a prefix and most have none: the prefix behind which the pack knows the most further lines.
+fn with_prefix_of_some(choice: Choice<'_>, plain: Detected, head: &[u8]) -> Detected {
+    let Detected::Pack { pack: index, layout } = &plain else { return plain };
+    let pack = &choice.library.packs[*index];
+    if layout.framing != Framing::Lines || !layout.prefixes.is_empty() || matches!(pack.decoder, Decoder::Whole) {
+        return plain;
+    }
+    let lines: Vec<&[u8]> = head_lines(head).take(MIXED_LINES).collect();
+    let known = |lines: &[&[u8]]| match pack.file.decoder {
+        DecoderKind::Json => lines.iter().filter(|line| is_record(pack, line)).count(),
+        _ => known_lines(pack, lines),
+    };
+    let plainly = known(&lines);
+    if plainly == lines.len() {
+        return plain;
+    }
+    // A record of JSON may hold what looks like an envelope.
+    // What stands behind words in some lines may be what a caller said.
+    let prefixes = Prefix::all().filter(|prefix| *prefix != Prefix::Words && (!prefix.is_json() || pack.file.decoder.is_text()));
+    let behind = prefixes.filter_map(|prefix| {
+        let (_, peeled) = without_prefix(prefix, &lines)?;
+        Some((known(&head_lines(&peeled).collect::<Vec<_>>()), prefix))
+    });
+    // Of several the first.
+    let best = behind.fold((plainly, None), |best, (known, prefix)| if known > best.0 { (known, Some(prefix)) } else { best });
+    match best.1 {
+        Some(prefix) => Detected::Pack { pack: *index, layout: Layout { prefixes: vec![prefix], ..layout.clone() } },
+        None => plain,
+    }
+}
+
+/// True for a JSON object that a pack knows.
+fn is_record(pack: &Pack, line: &[u8]) -> bool {
+    let Some(b'{') = line.first() else { return false };
+    serde_json::from_slice(line).is_ok_and(|record| score_json(pack, &record).is_some())
 }
 
 /// Records that carriers hold in a list, or that span lines, each in an envelope.
@@ -136,6 +195,37 @@ fn detect_enveloped_values(choice: Choice<'_>, head: &[u8], depth: usize) -> Opt
     })
 }
 
+/// Records in one column of a table that has the name of an envelope.
+fn detect_in_column(choice: Choice<'_>, head: &[u8], depth: usize) -> Option<Detected> {
+    let separator = csv::separator(head);
+    let cut = if head.len() >= HEAD_BYTES { memchr::memrchr(b'\n', head)? } else { head.len() };
+    let rows = csv::rows_separated(&head[..cut], separator);
+    let (header, rows) = rows.split_first()?;
+    let named = |envelope: &&str| header.fields.iter().position(|name| csv::column_name(name) == *envelope);
+    ENVELOPES.iter().filter_map(named).find_map(|column| {
+        let records: Vec<&[u8]> = rows.iter().take(HEAD_RECORDS).filter_map(|row| row.fields.get(column)).map(|field| field.trim().as_bytes()).collect();
+        let mut lines = Vec::new();
+        records.iter().for_each(|record| push_line(&mut lines, record));
+        match detect_prefixed(choice, &lines, depth - 1) {
+            Detected::Pack { pack, mut layout } if layout.framing == Framing::Lines => {
+                layout.prefixes.insert(0, Prefix::Column(u16::try_from(column).ok()?, separator));
+                Some(Detected::Pack { pack, layout: Layout { framing: Framing::Csv, ..layout } })
+            }
+            tie @ Detected::Tie(_) => Some(tie),
+            _ => None,
+        }
+    })
+}
+
+/// Adds a record as a line. JSON may span lines, where line breaks are blanks; other text keeps its own.
+fn push_line(out: &mut Vec<u8>, record: &[u8]) {
+    match record.first() {
+        Some(b'{' | b'[') => out.extend(record.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })),
+        _ => out.extend_from_slice(record),
+    }
+    out.push(b'\n');
+}
+
 /// What the records are without a prefix that they have, themselves set in a file by `framing`.
 fn detect_inside(choice: Choice<'_>, prefix: Prefix, records: &[&[u8]], framing: Framing, depth: usize) -> Option<Detected> {
     let (peeled, inner) = without_prefix(prefix, records)?;
@@ -146,6 +236,8 @@ fn detect_inside(choice: Choice<'_>, prefix: Prefix, records: &[&[u8]], framing:
     }
     match detect_prefixed(choice, &inner, depth - 1) {
         Detected::Pack { pack, .. } if !is_common && !choice.library.packs[pack].file.decoder.is_text() => None,
+        // Words may stand before anything.
+        Detected::Pack { pack, .. } if prefix == Prefix::Words && !matches!(choice.library.packs[pack].decoder, Decoder::Json(_)) => None,
         Detected::Pack { pack, layout } if layout.framing == Framing::Lines => {
             let prefixes = std::iter::once(prefix).chain(layout.prefixes).collect();
             Some(Detected::Pack { pack, layout: Layout { framing, prefixes, is_told: true } })
@@ -163,12 +255,7 @@ fn without_prefix(prefix: Prefix, records: &[&[u8]]) -> Option<(usize, Vec<u8>)>
         let inner = peeler.peel(&[prefix], record);
         peeled += usize::from(inner.is_some());
         let inner = inner.as_ref().map_or(*record, |inner| &inner.record);
-        // JSON may span lines, where line breaks are blanks; other text keeps its own.
-        match inner.first() {
-            Some(b'{' | b'[') => out.extend(inner.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })),
-            _ => out.extend_from_slice(inner),
-        }
-        out.push(b'\n');
+        push_line(&mut out, inner);
     }
     (peeled > 0).then_some((peeled, out))
 }
@@ -187,6 +274,9 @@ fn detect_plain(choice: Choice<'_>, head: &[u8]) -> Detected {
     if !matches!(first, b'{' | b'[') {
         return detect_text(choice, head);
     }
+    if let Some(plain) = without_zone_in_keys(head) {
+        return with_zoned_keys(choice, detect_json(choice, &plain, *first));
+    }
     match (detect_json(choice, head, *first), first) {
         // A TOML table array and a line with its time in brackets begin with `[` as well.
         (json @ Detected::Unknown(_), b'[') => match detect_text(choice, head) {
@@ -194,6 +284,17 @@ fn detect_plain(choice: Choice<'_>, head: &[u8]) -> Detected {
             text => text,
         },
         (json, _) => json,
+    }
+}
+
+/// What was detected without the zones in its keys, as it is with them.
+fn with_zoned_keys(choice: Choice<'_>, detected: Detected) -> Detected {
+    match detected {
+        Detected::Pack { pack, mut layout } if matches!(choice.library.packs[pack].decoder, Decoder::Json(_)) => {
+            layout.prefixes.push(Prefix::ZonedKeys);
+            Detected::Pack { pack, layout }
+        }
+        other => other,
     }
 }
 
@@ -302,8 +403,24 @@ fn value_texts(head: &[u8], wrappers: &[String]) -> Vec<Vec<u8>> {
 
 /// How specifically a pack fits a record: its priority first, then how many requirements it states.
 fn score_json(pack: &Pack, record: &Value) -> Option<i64> {
+    let opened = with_json_inside(pack, record);
+    let record = opened.as_ref().unwrap_or(record);
     let inner = pack.file.unwrap.iter().rev().find_map(|envelope| lookup(record, envelope).filter(|inner| inner.is_object()));
     score_one(pack, record).or_else(|| score_one(pack, inner?))
+}
+
+/// The record with JSON in place of the strings that the pack says may hold it; `None` if there are none.
+fn with_json_inside(pack: &Pack, record: &Value) -> Option<Value> {
+    let mut opened = None;
+    for path in &pack.file.keys.json {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let text = opened.as_ref().unwrap_or(record).pointer(&pointer).and_then(Value::as_str);
+        let inner = text.filter(|text| text.trim_start().starts_with(['{', '['])).and_then(|text| serde_json::from_str(text).ok());
+        if let Some(inner) = inner {
+            *opened.get_or_insert_with(|| record.clone()).pointer_mut(&pointer)? = inner;
+        }
+    }
+    opened
 }
 
 fn score_one(pack: &Pack, record: &Value) -> Option<i64> {
@@ -319,7 +436,7 @@ fn score_one(pack: &Pack, record: &Value) -> Option<i64> {
 
 /// The value at a dotted path, keys nested or flat with dots.
 pub(super) fn lookup<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    if let Some(found) = value.get(path).or_else(|| value.get(format!("{path}{UTC_SUFFIX}"))) {
+    if let Some(found) = value.get(path) {
         return Some(found);
     }
     path.match_indices('.').find_map(|(at, _)| lookup(value.get(&path[..at])?, &path[at + 1..]))
@@ -437,6 +554,8 @@ mod tests {
         let kong = r#"{"started_at":1,"request":{},"response":{},"latencies":{},"tries":[]}"#;
         assert_eq!(id_of(&format!("kong_1  | {kong}\nkong_1  | starting\n")), "kong lines Compose");
         assert_eq!(id_of(&format!("2025-12-31T17:37:40.49+01:00 stdout F {kong}\n")), "kong lines Cri");
+        assert_eq!(id_of(&format!("[pod/kong-1/proxy] {kong}\n[pod/kong-1/proxy] {kong}\n")), "kong lines Compose");
+        assert_eq!(id_of(&format!("2026-01-10T08:15:00.584725130Z {kong}\n2026-01-10T08:15:01Z {kong}\n")), "kong lines Words");
         let docker = |text: &str| serde_json::json!({"log": format!("{text}\n"), "stream": "stdout", "time": "2025-12-31T17:37:40Z"}).to_string();
         assert_eq!(id_of(&docker(&format!("Jan 29 08:27:09 host kong[7]: {kong}"))), "kong lines Docker Syslog");
         assert!(id_of("name | something else\n").contains("Unknown"));
@@ -483,6 +602,16 @@ mod tests {
         assert_eq!(id_of(&format!("[\"{set}\",\n\"{set}\"]")), "ssf_set values Jws");
         assert_eq!(id_of(&format!("{{\"moreAvailable\":false,\"sets\":{{\"j\" :\n\"{set}\"}}}}")), "ssf_set values Jws");
         assert!(id_of(r#"{"message":"nothing that is known"}"#).contains("Unknown"));
+        assert_eq!(id_of(&format!("2026-05-19T06:00:00.123Z {okta}\n2026-05-19T06:00:01.123Z {okta}\n")), "okta lines Words");
+        assert_eq!(id_of(&format!("\u{1e}{okta}\n\u{1e}{okta}\n")), "okta lines Separator");
+        assert_eq!(id_of(&format!(r#"{{"preview":false,"result":{{"_raw":{text}}}}}"#)), "okta lines Envelope(\"result._raw\")");
+        assert_eq!(id_of(&format!(r#"{{"data":[{{"id":"A","attributes":{{"message":{text}}}}}]}}"#)), "okta values Envelope(\"attributes.message\")");
+        let field = okta.replace('"', "\"\"");
+        assert_eq!(id_of(&format!("\"_time\",\"_raw\"\n\"t\",\"{field}\"\n\"t\",\"{field}\"\n")), "okta lines Column(1, 44)");
+        let data = base64::engine::general_purpose::STANDARD.encode(okta);
+        let pushed = format!(r#"{{"message":{{"data":"{data}"}},"subscription":"s"}}"#);
+        assert_eq!(id_of(&pushed), "okta lines Envelope(\"message\") Envelope(\"data\")");
+        assert_eq!(id_of(&format!(r#"{{"receivedMessages":[{pushed}]}}"#)), "okta values Envelope(\"message\") Envelope(\"data\")");
     }
 
     #[test]
@@ -506,7 +635,14 @@ mod tests {
         let line = r#"10.0.0.1:5 [20/Sep/2018:15:42:59.220] fe be/s1 1/0/5062 5421 -- 1/1/0/0/0 0/0"#;
         let mixed = format!("Sep 20 15:42:59 lb haproxy[1]: {line}\n{line}\nhaproxy[1]: {line}\nSep 20 15:43:00 lb haproxy[1]: {line}\n{line}\n");
         assert_eq!(id_of(&mixed), "haproxy_text lines Syslog");
+        let line = r#"[2026-04-15T20:17:00.310Z] "POST /a HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "curl/8" "cc21d9b0" "locations" "10.0.2.1:80""#;
+        let bare = format!("{line}\n").repeat(5);
+        let wrapped = serde_json::json!({"message": format!("{line}\n"), "stream": "stdout"}).to_string();
+        assert_eq!(id_of(&format!("{bare}{wrapped}\n{wrapped}\n")), "envoy_text lines Docker");
+        assert_eq!(id_of(&format!("{bare}Sep 20 15:42:59 gateway envoy[1]: {line}\n")), "envoy_text lines Syslog");
         let kong = r#"{"started_at":1,"request":{},"response":{},"latencies":{},"tries":[]}"#;
+        assert_eq!(id_of(&format!("{kong}\n{kong}\nkong_1  | {kong}\nkong_1  | starting\n")), "kong lines Compose");
+        assert_eq!(id_of(&format!("{kong}\n{kong}\nkong starts\n")), "kong lines");
         assert!(id_of(&format!("a\nb\nc\nkong_1  | {kong}\n")).contains("Unknown"), "one record of four tells no format");
     }
 
@@ -515,9 +651,19 @@ mod tests {
         let line = r#"203.0.113.7 - - [11/Jan/2025:10:13:05 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n"#;
         let raw = format!(r#"{{"TenantId":"t","TimeGenerated":"2025-01-11T10:13:06Z","RawData":"{line}","Type":"NGINX_CL"}}"#);
         assert_eq!(id_of(&format!("[{raw},\n{raw}]")), "nginx values Envelope(\"RawData\")");
-        assert_eq!(id_of(r#"{"RayID_s":"r","EdgeResponseStatus_d":200,"ClientRequestMethod_s [UTC]":"x"}"#), "cloudflare_loganalytics lines");
+        let zoned = r#"{"RayID_s":"r","EdgeResponseStatus_d":200,"ClientRequestMethod_s [UTC]":"x"}"#;
+        assert_eq!(id_of(zoned), "cloudflare_loganalytics lines ZonedKeys");
+        assert_eq!(id_of(&format!("[{zoned},\n{zoned}]")), "cloudflare_loganalytics values ZonedKeys");
         let csv = "TimeGenerated [UTC],RayID_s,EdgeResponseStatus_d,ClientRequestMethod_s\n\"3/15/2021, 6:51:31.000 PM\",r,200,GET\n";
         assert_eq!(id_of(csv), "cloudflare_loganalytics lines");
+    }
+
+    #[test]
+    fn a_w3c_log_is_told_by_the_columns_that_it_names() {
+        let log = "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2026-01-10 08:15:00\n\
+                   #Fields: date time c-ip cs-method cs-uri-stem sc-status\n";
+        assert_eq!(id_of(log), "iis_w3c lines");
+        assert_eq!(id_of(&format!("{log}2026-01-10 08:15:00 203.0.113.7 GET /a 200\n")), "iis_w3c lines");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::record::field::{FieldKind, Fields};
 use crate::source::decode::Decoder;
 use crate::source::decode::text::{TextPlan, TextReader};
 use crate::source::library::Pack;
+use crate::source::pack::DecoderKind;
 
 /// Lines of the head that are read: enough to see past what a program says when it starts.
 const HEAD_LINES: usize = 100;
@@ -50,6 +51,11 @@ pub fn detect_lines(choice: Choice<'_>, head: &[u8]) -> Detected {
     }
 }
 
+/// How many of the lines a pack knows.
+pub fn known_lines(pack: &Pack, lines: &[&[u8]]) -> usize {
+    score(pack, lines).map_or(0, |score| score.known_lines)
+}
+
 fn closest(choice: Choice<'_>, scores: &[(usize, Score)], lines: usize) -> String {
     match scores.iter().max_by_key(|(_, score)| (score.read_lines, *score)) {
         Some((pack, score)) if score.read_lines > 0 => {
@@ -64,6 +70,11 @@ fn score(pack: &Pack, lines: &[&[u8]]) -> Option<Score> {
     if !pack.file.decoder.is_text() {
         return None;
     }
+    let directives: Vec<&[u8]> = lines.iter().copied().filter(|line| line.starts_with(FIELDS)).collect();
+    let names_columns = pack.file.decoder == DecoderKind::W3c && !directives.is_empty();
+    if names_columns && !directives.iter().any(|directive| directive_fits(pack, directive)) {
+        return None;
+    }
     let mut reader = TextReader::new(plan);
     let detect = &pack.file.detect;
     let requirements = detect.required.len() + detect.any_of.len() + detect.matches.len();
@@ -73,10 +84,22 @@ fn score(pack: &Pack, lines: &[&[u8]]) -> Option<Score> {
             score.known_lines += 1;
             score.columns += columns;
             // A W3C log without a single row is one by its directive.
-            score.read_lines += usize::from(columns > 0 || line.starts_with(b"#Fields:"));
+            score.read_lines += usize::from(columns > 0 || line.starts_with(FIELDS) && directive_fits(pack, line));
         }
     }
     Some(score)
+}
+
+/// What names the columns of a W3C log.
+const FIELDS: &[u8] = b"#Fields:";
+
+/// True where a directive names the columns that `detect` asks for.
+fn directive_fits(pack: &Pack, directive: &[u8]) -> bool {
+    let directive = String::from_utf8_lossy(&directive[FIELDS.len()..]).to_lowercase();
+    let names: Vec<&str> = directive.split_whitespace().collect();
+    let has = |name: &String| names.contains(&name.to_lowercase().as_str());
+    let detect = &pack.file.detect;
+    detect.required.iter().all(has) && detect.any_of.iter().all(|group| group.iter().any(has)) && !detect.none_of.iter().any(has)
 }
 
 /// How many of the wanted columns a line has; `None` if the pack does not know it.

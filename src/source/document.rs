@@ -76,7 +76,7 @@ impl DocumentPlan {
 }
 
 /// JSON values one after the other or in a list, else YAML documents.
-fn documents_of(bytes: &[u8]) -> Result<Vec<Value>, &'static str> {
+pub fn documents_of(bytes: &[u8]) -> Result<Vec<Value>, &'static str> {
     let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).map_err(|_| "invalid_utf8")?;
     let is_json = text.trim_start().starts_with(['{', '[']);
     let values: Vec<Value> = match serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>() {
@@ -172,6 +172,7 @@ impl EntryPlan {
         }
         let mut record = InventoryRecord::default();
         for (column, candidates) in &self.columns {
+            record.origins.extend(candidates.origin(&context).map(|origin| (column.clone(), origin.to_string())));
             if column == "aliases" {
                 record.lists.push((column.clone(), candidates.all_texts(&context)));
             } else if INSTANTS.contains(&column.as_str()) {

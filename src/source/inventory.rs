@@ -6,9 +6,9 @@ use crate::record::operation::ApiDocument;
 use crate::record::time::{self, Micros, TimeForm};
 use crate::source::decode::csv;
 use crate::source::document::{DocumentRecord, Surroundings};
-use crate::source::library::Library;
+use crate::source::library::{Library, Pack};
 use crate::source::open;
-use crate::source::pack::DecoderKind;
+use crate::source::pack::{DecoderKind, InventoryMap};
 use crate::source::read::{Evidence, FileState, ReadSettings, SourceFile};
 use crate::source::rejects::Reject;
 use chrono_tz::Tz;
@@ -26,14 +26,8 @@ pub fn read_inventory(index: u32, file: &mut SourceFile, library: &Library, sett
             return;
         }
     }
-    let zone = settings.zones.get(pack.id()).copied().unwrap_or(pack.zone);
-    let of_frame = |record| DocumentRecord { frame: map.frame.clone(), record };
-    let records: Vec<DocumentRecord> = match (&pack.document, pack.file.decoder) {
-        (Some(plan), _) => plan.records(&bytes, Surroundings { digester: &settings.digester, zone }),
-        (None, DecoderKind::Toml) => toml_records(&bytes, &pack.file.detect.required[0]).into_iter().map(of_frame).collect(),
-        _ => csv_records(&bytes).into_iter().map(of_frame).collect(),
-    };
-    for DocumentRecord { frame, mut record } in records {
+    let zone = zone_of(pack, settings);
+    for DocumentRecord { frame, mut record } in records_of(pack, map, &bytes, settings) {
         let outcome = match record.problem {
             Some(reason) => Err(reason),
             None => add_entry(&frame, &mut record, zone, &mut evidence.inventory, &mut evidence.inventory_keys),
@@ -52,6 +46,34 @@ pub fn read_inventory(index: u32, file: &mut SourceFile, library: &Library, sett
     }
 }
 
+/// Zone of instants without an offset in a pack's files.
+pub fn zone_of(pack: &Pack, settings: &ReadSettings) -> Tz {
+    settings.zones.get(pack.id()).copied().unwrap_or(pack.zone)
+}
+
+/// The records in the bytes of an inventory file, each with the frame that it is of.
+pub fn records_of(pack: &Pack, map: &InventoryMap, bytes: &[u8], settings: &ReadSettings) -> Vec<DocumentRecord> {
+    let of_frame = |record| DocumentRecord { frame: map.frame.clone(), record };
+    match (&pack.document, pack.file.decoder) {
+        (Some(plan), _) => plan.records(bytes, Surroundings { digester: &settings.digester, zone: zone_of(pack, settings) }),
+        (None, DecoderKind::Toml) => toml_records(bytes, &pack.file.detect.required[0]).into_iter().map(of_frame).collect(),
+        _ => csv_records(bytes).into_iter().map(of_frame).collect(),
+    }
+}
+
+/// The columns that an inventory may fill, by frame.
+const COLUMNS: [(&str, &[&str]); 4] = [
+    ("identities", &["identity", "aliases", "kind", "owner", "owner_status", "environment", "criticality", "created_at"]),
+    ("apis", &["api", "aliases", "owner", "environment", "criticality", "is_external", "declared_proof", "required_scopes"]),
+    ("grants", &["identity", "scope", "api", "granted_at", "removed_at"]),
+    ("exceptions", &["id", "control", "api", "identity", "reason", "owner", "approved_at", "expires_at", "compensating_control"]),
+];
+
+/// The columns of a frame of inventories.
+pub fn columns_of(frame: &str) -> &'static [&'static str] {
+    COLUMNS.iter().find(|(name, _)| *name == frame).map_or(&[], |(_, columns)| columns)
+}
+
 /// One record of an inventory: column names (lower case) with values.
 #[derive(Debug, Default)]
 pub struct InventoryRecord {
@@ -60,6 +82,8 @@ pub struct InventoryRecord {
     pub values: Vec<(String, String)>,
     /// Columns that are lists already.
     pub lists: Vec<(String, Vec<String>)>,
+    /// Of a document's record: column -> the native field behind it.
+    pub origins: Vec<(String, String)>,
     pub problem: Option<&'static str>,
     /// Set where a document describes the entry: it fills what tables leave open, and contradicts none.
     pub described: Option<Described>,

@@ -43,3 +43,5 @@ pub mod read;
 pub mod rejects;
 #[forbid(unsafe_code)]
 pub mod trace;
+#[forbid(unsafe_code)]
+pub mod trace_inventory;

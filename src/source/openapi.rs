@@ -93,7 +93,20 @@ impl<'d> Reader<'d> {
         }
         let security = operation.get("security").or_else(|| self.document.get("security")).and_then(Value::as_array);
         let required_scopes = security.map(|alternatives| self.demands(alternatives));
-        self.api.operations.push(Operation { method: method.to_uppercase(), path: path.to_string(), required_scopes });
+        let called = path.split(['#', '?']).next().unwrap_or(path);
+        let operation = Operation { method: method.to_uppercase(), path: called.to_string(), required_scopes };
+        // Some documents tell operations of one path apart by a fragment or query: a call may be any of them.
+        let same = |other: &&mut Operation| called != path && other.method == operation.method && other.path == operation.path;
+        match self.api.operations.iter_mut().find(same) {
+            None => self.api.operations.push(operation),
+            Some(other) => {
+                let both = other.required_scopes.take().zip(operation.required_scopes);
+                other.required_scopes = both.map(|(mut common, demanded)| {
+                    common.retain(|scope| demanded.contains(scope));
+                    common
+                });
+            }
+        }
     }
 
     /// The scopes that every alternative demands. An empty list of alternatives, like an empty alternative, demands nothing.
@@ -200,6 +213,16 @@ mod tests {
         assert_eq!(scopes(json!([{"oauth": ["a"]}, {}])), Vec::<String>::new());
         assert_eq!(scopes(json!([{"roles": ["admin"]}])), Vec::<String>::new());
         assert_eq!(scopes(json!([])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_fragment_or_query_is_no_part_of_a_declared_path() {
+        let operation = |scopes: &[&str]| json!({"get": {"security": [{"oauth": scopes}]}});
+        let mut document = document(json!([]), json!({}));
+        document["paths"] = json!({"/#A": operation(&["a", "b"]), "/#B": operation(&["b"]), "/t/{id}?x": operation(&["c"])});
+        let (api, problems) = describe(&document);
+        let declared: Vec<_> = api.operations.iter().map(|operation| (operation.path.as_str(), operation.required_scopes.clone().unwrap())).collect();
+        assert_eq!((declared, problems), (vec![("/", vec!["b".to_string()]), ("/t/{id}", vec!["c".to_string()])], vec![]));
     }
 
     #[test]

@@ -10,8 +10,8 @@
 //! `@token` and `@api_key` stand for what the token module read from the call's authorization value; `@prefix.time` is the
 //! instant in the line's peeled prefix (container, syslog).
 //!
-//! A record that holds several events (`each`) gives a row for each element of a list or member of an object: `@each.x` is
-//! a value in the element, `@each` the element itself, `@member` its name in the object; all other paths are the record's.
+//! A record that holds several calls, events or tickets (`each`) gives a row for each element of a list or member of an object:
+//! `@each.x` is a value in the element, `@each` the element itself, `@member` its name in the object; all other paths are the record's.
 //! Such a record still counts once: it is a row if any of its elements gave one, a reject if any of them is broken (then it
 //! gives none), and of no interest if `keep` wants none of them.
 //!
@@ -69,6 +69,16 @@ pub struct PackFile {
     pub identity_event: Option<IdentityEventMap>,
     pub ticket: Option<TicketMap>,
     pub inventory: Option<InventoryMap>,
+}
+
+impl PackFile {
+    /// Where the elements stand that give rows, of each map that has such a place.
+    pub fn eaches(&self) -> impl Iterator<Item = &str> {
+        let request = self.request.as_ref().and_then(|map| map.each.as_deref());
+        let event = self.identity_event.as_ref().and_then(|map| map.each.as_deref());
+        let ticket = self.ticket.as_ref().and_then(|map| map.each.as_deref());
+        request.into_iter().chain(event).chain(ticket)
+    }
 }
 
 /// Which of the sources a pack reads.
@@ -142,7 +152,7 @@ pub struct KeyRulesFile {
     pub ignore_case: Vec<String>,
     /// Keys may be flat with dots or nested.
     pub flat: bool,
-    /// Keys of the record whose value may be JSON in a string: read as that JSON.
+    /// Paths of the record whose value may be JSON in a string: read as that JSON.
     pub json: Vec<String>,
 }
 
@@ -195,6 +205,8 @@ pub struct CandidateDetail {
     /// A regular expression whose groups `format` puts together; no match gives no value.
     pub extract: Option<String>,
     pub format: Option<String>,
+    /// Everything that `extract` finds, but what it also finds at this path: what a change added to a list or took from it.
+    pub except: Option<String>,
     pub prefix: String,
     pub map: BTreeMap<String, String>,
     pub form: Option<TimeForm>,
@@ -240,6 +252,19 @@ impl<'de> Visitor<'de> for CandidateVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CandidateFile, A::Error> {
         CandidateDetail::deserialize(MapAccessDeserializer::new(map)).map(|detail| CandidateFile::Detailed(Box::new(detail)))
+    }
+}
+
+impl CandidateFile {
+    /// The paths that it looks at.
+    pub fn paths(&self) -> Vec<String> {
+        match self {
+            CandidateFile::Path(path) => vec![path.clone()],
+            CandidateFile::Detailed(detail) => {
+                let when = detail.when.as_ref().map(ConditionFile::paths).unwrap_or_default();
+                detail.path.iter().chain(&detail.join).chain(&detail.except).cloned().chain(when).collect()
+            }
+        }
     }
 }
 
@@ -324,6 +349,8 @@ pub struct ConditionFile {
     pub starts_with: Vec<String>,
     pub contains: Vec<String>,
     pub matches: Option<String>,
+    /// `matches` finds something that it does not find at this path.
+    pub except: Option<String>,
     /// The key is there with any value, `-` and null included.
     pub logged: Option<bool>,
     /// A value is there.
@@ -341,7 +368,7 @@ impl ConditionFile {
     pub fn paths(&self) -> Vec<String> {
         let inner = self.any.iter().chain(&self.all).chain(self.not.as_deref()).flat_map(ConditionFile::paths);
         let mut paths: Vec<String> = Vec::new();
-        for path in self.path.iter().cloned().chain(inner) {
+        for path in self.path.iter().chain(&self.except).cloned().chain(inner) {
             if !paths.contains(&path) {
                 paths.push(path);
             }
@@ -350,10 +377,12 @@ impl ConditionFile {
     }
 }
 
-/// How a record becomes a row of `requests`.
+/// How a record becomes rows of `requests`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestMap {
+    /// As in `identity_event`.
+    pub each: Option<String>,
     pub keep: Option<ConditionFile>,
     pub event_time: CandidatesFile,
     pub gateway: CandidatesFile,
@@ -516,6 +545,8 @@ impl Paths {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TicketMap {
+    /// As in `identity_event`.
+    pub each: Option<String>,
     /// Which tracker it is, in the same way.
     pub tracker: NameFile,
     pub keep: Option<ConditionFile>,
@@ -692,7 +723,7 @@ fn check_pack(pack: PackFile) -> Result<PackFile, String> {
     if !pack.decoder.is_text() && detect.required.is_empty() && detect.any_of.is_empty() && detect.matches.is_empty() {
         return Err("`detect` fits every file: it needs `required`, `any_of` or `matches`".into());
     }
-    if pack.decoder != DecoderKind::Json && pack.identity_event.as_ref().is_some_and(|map| map.each.is_some()) {
+    if pack.decoder != DecoderKind::Json && pack.eaches().next().is_some() {
         return Err("`each` needs records of JSON".into());
     }
     let needs = |table: &str, column: &str, candidates: &CandidatesFile| match candidates.as_slice() {

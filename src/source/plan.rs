@@ -2,7 +2,7 @@
 
 use crate::record::field::{FieldKind, Fields, is_absent};
 use crate::record::inventory::Aliases;
-use crate::record::lazy::LazyValue;
+use crate::record::lazy::{LazyValue, LookUp, PartIndex};
 use crate::record::local_time::is_ambiguous;
 use crate::record::operation::OperationTable;
 use crate::record::time::{self, DateOrder, Local, Micros, TimeForm};
@@ -12,6 +12,7 @@ use crate::source::lazy_regex::LazyRegex;
 use crate::source::library::Pack;
 use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile, NameFile};
 use chrono_tz::Tz;
+use regex::Regex;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -70,7 +71,24 @@ pub struct Candidate {
     origin: String,
     when: Option<Condition>,
     extract: Option<LazyRegex>,
+    /// Where what `extract` finds must not stand.
+    except: Option<Place>,
     change: Option<Box<CandidateDetail>>,
+}
+
+/// What gives the rows of a record that holds several: the elements of a list, or the members of an object.
+#[derive(Debug, Clone)]
+pub struct Each {
+    place: Place,
+    /// A record without that list gives one row.
+    of_list: bool,
+}
+
+impl Each {
+    /// The elements, if the record is read so.
+    pub fn elements<'a>(&'a self, context: &Context<'a>) -> Option<Vec<Element<'a>>> {
+        (!self.of_list || context.is_list(&self.place)).then(|| context.elements(&self.place))
+    }
 }
 
 /// A column's candidates, first that gives a value wins.
@@ -82,6 +100,8 @@ pub struct Candidates(Vec<Candidate>);
 pub struct Condition {
     place: Option<Place>,
     matches: Option<LazyRegex>,
+    /// Where what `matches` finds must not stand.
+    except: Option<Place>,
     file: ConditionFile,
     any: Vec<Condition>,
     all: Vec<Condition>,
@@ -133,6 +153,12 @@ impl Compiler {
         self.slot(split_path(path).into_iter().map(str::to_string).collect())
     }
 
+    /// Compiles the place of the elements that give a row each; `[*]` at its end says that there may be none.
+    pub fn each(&mut self, file: &Option<String>) -> Result<Option<Each>, String> {
+        let of_path = |path: &String| Ok(Each { place: self.place(path.strip_suffix("[*]").unwrap_or(path))?, of_list: path.ends_with("[*]") });
+        file.as_ref().map(of_path).transpose()
+    }
+
     /// Compiles a column's candidates.
     pub fn candidates(&mut self, file: &CandidatesFile) -> Result<Candidates, String> {
         file.as_slice().iter().map(|candidate| self.candidate(candidate)).collect::<Result<_, _>>().map(Candidates)
@@ -141,7 +167,7 @@ impl Compiler {
     fn candidate(&mut self, file: &CandidateFile) -> Result<Candidate, String> {
         let detail = match file {
             CandidateFile::Path(path) => {
-                return Ok(Candidate { place: self.place(path)?, origin: path.clone(), when: None, extract: None, change: None });
+                return Ok(Candidate { place: self.place(path)?, origin: path.clone(), when: None, extract: None, except: None, change: None });
             }
             CandidateFile::Detailed(detail) => detail,
         };
@@ -160,7 +186,16 @@ impl Compiler {
         };
         let when = detail.when.as_ref().map(|condition| self.condition(condition)).transpose()?;
         let extract = detail.extract.as_deref().map(LazyRegex::new).transpose()?;
-        Ok(Candidate { place, origin, when, extract, change: Some(detail.clone()) })
+        let except = self.except(&detail.except, extract.is_some(), "extract")?;
+        Ok(Candidate { place, origin, when, extract, except, change: Some(detail.clone()) })
+    }
+
+    /// The place of `except`, which needs a regular expression whose finds it is compared with.
+    fn except(&mut self, path: &Option<String>, has_pattern: bool, pattern: &str) -> Result<Option<Place>, String> {
+        match path {
+            Some(path) if !has_pattern => Err(format!("`except = \"{path}\"` needs `{pattern}`")),
+            path => path.as_ref().map(|path| self.place(path)).transpose(),
+        }
     }
 
     /// Compiles a name; `otherwise` stands where the record does not say.
@@ -178,7 +213,8 @@ impl Compiler {
         let all = file.all.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
         let any = file.any.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
         let not = file.not.as_ref().map(|inner| self.condition(inner)).transpose()?.map(Box::new);
-        Ok(Condition { place, matches, file: file.clone(), any, all, not })
+        let except = self.except(&file.except, matches.is_some(), "matches")?;
+        Ok(Condition { place, matches, except, file: file.clone(), any, all, not })
     }
 
     /// Compiles an optional condition.
@@ -315,6 +351,7 @@ pub struct Context<'a> {
     pub token: TokenFacts,
     pub status: i16,
     trees: RefCell<BTreeMap<usize, Option<std::rc::Rc<Value>>>>,
+    parts: RefCell<PartIndex<'a>>,
 }
 
 impl<'a> Context<'a> {
@@ -333,6 +370,7 @@ impl<'a> Context<'a> {
             token: TokenFacts::default(),
             status: 0,
             trees: RefCell::default(),
+            parts: RefCell::default(),
         }
     }
 
@@ -355,7 +393,7 @@ impl<'a> Context<'a> {
         };
         match place {
             Place::Slot(slot) => self.fields.lazy(*slot).map(&mut look),
-            Place::Inside(slot, steps) => self.fields.lazy(*slot).map(|value| step_into(value, steps, &mut look)),
+            Place::Inside(slot, steps) => self.fields.lazy(*slot).map(|value| step_into(&self.parts, value, steps, &mut look)),
             _ => None,
         };
         found
@@ -371,7 +409,7 @@ impl<'a> Context<'a> {
         };
         match place {
             Place::Slot(slot) => self.fields.lazy(*slot).map(&mut add),
-            Place::Inside(slot, steps) => self.fields.lazy(*slot).map(|value| step_into(value, steps, &mut add)),
+            Place::Inside(slot, steps) => self.fields.lazy(*slot).map(|value| step_into(&self.parts, value, steps, &mut add)),
             _ => None,
         };
         elements
@@ -401,21 +439,24 @@ impl<'a> Context<'a> {
             Place::Derived(Derived::PrefixTime) => self.prefix_time.map(Cow::Borrowed),
             Place::Derived(Derived::JwtScopes) => None,
             Place::Member => self.element.as_ref()?.name.clone(),
-            Place::Inside(..) | Place::Element(_) => {
-                let mut found = None;
-                let (root, steps) = self.root(place)?;
-                step_into(root, steps, &mut |value| {
-                    found = value.text();
-                    found.is_some()
-                });
-                found
-            }
+            Place::Inside(..) | Place::Element(_) => self.first_text(place, Some),
             Place::Join(places, separator) => {
                 let first = self.text_at(places.first()?)?;
                 let rest = places[1..].iter().filter_map(|place| self.text_at(place));
                 Some(Cow::Owned(rest.fold(first.into_owned(), |all, part| all + separator + &part)))
             }
         }
+    }
+
+    /// Of the scalars that steps lead to, the first of which something is made.
+    fn first_text(&self, place: &'a Place, make: impl Fn(Cow<'a, str>) -> Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
+        let mut found = None;
+        let (root, steps) = self.root(place)?;
+        step_into(&self.parts, root, steps, &mut |value| {
+            found = value.text().and_then(&make);
+            found.is_some()
+        });
+        found
     }
 
     /// All texts at a place: every element of a list, each split at blanks and commas by the caller.
@@ -425,7 +466,7 @@ impl<'a> Context<'a> {
             Place::Inside(..) | Place::Element(_) => {
                 let mut texts: Vec<String> = Vec::new();
                 let (root, steps) = self.root(place)?;
-                step_into(root, steps, &mut |value| {
+                step_into(&self.parts, root, steps, &mut |value| {
                     texts.extend(value.texts().into_iter().map(Cow::into_owned));
                     false
                 });
@@ -452,7 +493,7 @@ impl<'a> Context<'a> {
             None => self.document(place).into_iter().collect(),
             Some((root, steps)) => {
                 let mut found = Vec::new();
-                step_into(root, steps, &mut |value| {
+                step_into(&self.parts, root, steps, &mut |value| {
                     found.extend(value.tree().map(std::rc::Rc::new));
                     false
                 });
@@ -466,7 +507,7 @@ impl<'a> Context<'a> {
             Place::Slot(slot) => self.fields.kind(*slot) != FieldKind::Missing,
             Place::Element(_) => {
                 let root = self.root(place);
-                root.is_some_and(|(root, steps)| step_into(root, steps, &mut |_| true))
+                root.is_some_and(|(root, steps)| step_into(&self.parts, root, steps, &mut |_| true))
             }
             other => self.text_at(other).is_some(),
         }
@@ -486,15 +527,16 @@ impl<'a> Context<'a> {
 }
 
 /// Visits the values that steps lead to, in order, until `visit` says that it has enough; true if it did.
-fn step_into<'v>(value: LazyValue<'v>, steps: &[Step], visit: &mut dyn FnMut(LazyValue<'v>) -> bool) -> bool {
+fn step_into<'v>(parts: &RefCell<PartIndex<'v>>, value: LazyValue<'v>, steps: &[Step], visit: &mut dyn FnMut(LazyValue<'v>) -> bool) -> bool {
     let Some((step, rest)) = steps.split_first() else { return visit(value) };
     match step {
-        Step::Key(key) => value.get(key).is_some_and(|inner| step_into(inner, rest, visit)),
-        Step::Index(index) => value.items().nth(*index).is_some_and(|inner| step_into(inner, rest, visit)),
-        Step::All => value.items().any(|item| step_into(item, rest, visit)),
+        Step::Key(key) => parts.get(value, key).is_some_and(|inner| step_into(parts, inner, rest, visit)),
+        Step::Index(index) => parts.items(value).nth(*index).is_some_and(|inner| step_into(parts, inner, rest, visit)),
+        Step::All => parts.items(value).any(|item| step_into(parts, item, rest, visit)),
         Step::Where(key, wanted, ignore_case) => wanted.iter().any(|wanted| {
             let is_it = |text: &str| if *ignore_case { text.eq_ignore_ascii_case(wanted) } else { text == wanted };
-            value.items().filter(|item| item.get(key).and_then(LazyValue::text).is_some_and(|text| is_it(&text))).any(|item| step_into(item, rest, visit))
+            let is_wanted = |item: &LazyValue<'v>| parts.get(*item, key).and_then(LazyValue::text).is_some_and(|text| is_it(&text));
+            parts.items(value).filter(is_wanted).any(|item| step_into(parts, item, rest, visit))
         }),
     }
 }
@@ -511,7 +553,7 @@ impl Candidates {
 
     /// The native field behind the value, as the pack names it.
     pub fn origin<'a>(&'a self, context: &Context<'a>) -> Option<&'a str> {
-        let gives = |candidate: &&Candidate| {
+        let gives = |candidate: &&'a Candidate| {
             let is_scalar = |place: &Place| !matches!(place, Place::Slot(slot) if matches!(context.fields.kind(*slot), FieldKind::Array | FieldKind::Object));
             candidate.is_whole(context)
                 && match is_scalar(&candidate.place) {
@@ -553,12 +595,12 @@ impl Candidates {
         self.0.iter().filter(|candidate| candidate.holds(context)).find_map(|candidate| {
             let is_scalar = matches!(&candidate.place, Place::Slot(slot) if context.fields.kind(*slot) != FieldKind::Array);
             let is_whole = candidate.change.as_ref().is_some_and(|change| change.whole);
-            if is_scalar && !is_whole {
+            if is_scalar && !is_whole && candidate.except.is_none() {
                 return candidate.changed(context.text_at(&candidate.place)?, context).map(ScopeText::Raw);
             }
-            let texts = context.texts_at(&candidate.place)?.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context));
+            let texts = candidate.values(context)?;
             let split = if is_whole { scope::split_names } else { scope::split };
-            let scopes = scope::normalise(texts.flat_map(|text| split(&text)));
+            let scopes = scope::normalise(texts.iter().flat_map(|text| split(text)));
             (!is_whole || !scopes.is_empty()).then_some(ScopeText::List(scopes))
         })
     }
@@ -568,11 +610,7 @@ impl Candidates {
         self.0
             .iter()
             .filter(|candidate| candidate.holds(context))
-            .find_map(|candidate| {
-                let texts = context.texts_at(&candidate.place)?;
-                let changed: Vec<String> = texts.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context).map(Cow::into_owned)).collect();
-                (!changed.is_empty()).then_some(changed)
-            })
+            .find_map(|candidate| candidate.values(context).filter(|values| !values.is_empty()))
             .unwrap_or_default()
     }
 
@@ -580,9 +618,7 @@ impl Candidates {
     pub fn all_texts<'a>(&'a self, context: &Context<'a>) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
         for candidate in self.0.iter().filter(|candidate| candidate.holds(context)) {
-            let texts = context.texts_at(&candidate.place).unwrap_or_default();
-            let changed = texts.into_iter().filter_map(|text| candidate.changed(Cow::Owned(text), context).map(Cow::into_owned));
-            for text in changed {
+            for text in candidate.values(context).unwrap_or_default() {
                 if !all.contains(&text) {
                     all.push(text);
                 }
@@ -622,9 +658,33 @@ impl Candidate {
         if !self.holds(context) {
             return None;
         }
-        self.changed(context.text_at(&self.place)?, context)
+        match &self.place {
+            _ if self.except.is_some() => self.values(context)?.into_iter().next().map(Cow::Owned),
+            Place::Inside(..) | Place::Element(_) if self.change.is_some() => context.first_text(&self.place, |text| self.changed(text, context)),
+            place => self.changed(context.text_at(place)?, context),
+        }
     }
 
+    /// All values, with their changes made; `None` where nothing stands at the place.
+    fn values<'a>(&'a self, context: &Context<'a>) -> Option<Vec<String>> {
+        let texts = context.texts_at(&self.place)?.into_iter().map(Cow::Owned);
+        let made = |text: Cow<'a, str>| self.changed(text, context).map(Cow::into_owned);
+        let (Some(except), Some(pattern), Some(change)) = (&self.except, &self.extract, &self.change) else {
+            return Some(texts.filter_map(made).collect());
+        };
+        let mut known = finds(pattern, context.texts_at(except).unwrap_or_default());
+        let mut values = Vec::new();
+        for text in texts {
+            for captures in pattern.captures_iter(&text).filter(|captures| known.insert(captures[0].to_string())) {
+                let mut value = String::new();
+                captures.expand(change.format.as_deref().unwrap_or("$1"), &mut value);
+                values.extend(self.dressed(Cow::Owned(value), context).map(Cow::into_owned));
+            }
+        }
+        Some(values)
+    }
+
+    /// The value with the pack's changes made.
     fn changed<'a>(&'a self, text: Cow<'a, str>, context: &Context<'a>) -> Option<Cow<'a, str>> {
         let Some(change) = &self.change else { return Some(text) };
         let mut text = text;
@@ -641,6 +701,15 @@ impl Candidate {
             let mut out = String::new();
             captures.expand(change.format.as_deref().unwrap_or("$1"), &mut out);
             text = Cow::Owned(out);
+        }
+        self.dressed(text, context)
+    }
+
+    /// The value as what was cut out is written.
+    fn dressed<'a>(&'a self, text: Cow<'a, str>, context: &Context<'a>) -> Option<Cow<'a, str>> {
+        let Some(change) = &self.change else { return Some(text) };
+        let mut text = text;
+        if self.extract.is_some() {
             // What was cut out may be absent where the whole was not.
             if change.map.is_empty() && is_absent(&text) {
                 return None;
@@ -689,6 +758,11 @@ impl Candidate {
         }
         Some(text)
     }
+}
+
+/// Everything that a pattern finds in texts.
+fn finds(pattern: &Regex, texts: Vec<String>) -> BTreeSet<String> {
+    texts.iter().flat_map(|text| pattern.find_iter(text).map(|found| found.as_str().to_string())).collect()
 }
 
 /// True when undecoded text differs from `start` before any escape: its decoded form cannot start so.
@@ -772,21 +846,27 @@ impl Condition {
         };
         if !is_list {
             let text = context.text_at(place);
-            return file.present.is_none_or(|wanted| text.is_some() == wanted) && self.texts_hold(text.as_deref().as_slice());
+            return file.present.is_none_or(|wanted| text.is_some() == wanted) && self.texts_hold(text.as_deref().as_slice(), context);
         }
         let texts = context.texts_at(place).unwrap_or_default();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        file.present.is_none_or(|wanted| texts.is_empty() != wanted) && self.texts_hold(&texts)
+        file.present.is_none_or(|wanted| texts.is_empty() != wanted) && self.texts_hold(&texts, context)
     }
 
     /// Of each kind of test that was given, some text passes it.
-    fn texts_hold(&self, texts: &[&str]) -> bool {
+    fn texts_hold<'a>(&'a self, texts: &[&str], context: &Context<'a>) -> bool {
         let file = &self.file;
         let some = |test: &dyn Fn(&str) -> bool| texts.iter().any(|text| test(text));
         (file.is.is_empty() || some(&|text| file.is.iter().any(|wanted| wanted == text)))
             && (file.starts_with.is_empty() || some(&|text| file.starts_with.iter().any(|start| text.starts_with(start.as_str()))))
             && (file.contains.is_empty() || some(&|text| file.contains.iter().any(|part| text.contains(part.as_str()))))
-            && self.matches.as_ref().is_none_or(|pattern| some(&|text| pattern.is_match(text)))
+            && self.matches.as_ref().is_none_or(|pattern| match &self.except {
+                None => some(&|text| pattern.is_match(text)),
+                Some(except) => {
+                    let there = finds(pattern, context.texts_at(except).unwrap_or_default());
+                    some(&|text| pattern.find_iter(text).any(|found| !there.contains(found.as_str())))
+                }
+            })
     }
 }
 
@@ -799,7 +879,8 @@ mod tests {
         let find = |path: &str| {
             let (_, steps) = steps_of(path).unwrap();
             let mut found = None;
-            step_into(LazyValue::new(r#"[{"name":"DPoP","value":"a"},{"name":"dpop","value":"b"}]"#), &steps, &mut |value| {
+            let list = LazyValue::new(r#"[{"name":"DPoP","value":"a"},{"name":"dpop","value":"b"}]"#);
+            step_into(&RefCell::default(), list, &steps, &mut |value| {
                 found = value.text().map(Cow::into_owned);
                 true
             });
@@ -808,6 +889,41 @@ mod tests {
         assert_eq!((find("h[name=dpop].value").as_deref(), find("h[name~=dpop].value").as_deref()), (Some("b"), Some("a")));
         assert_eq!((find("h[name=x].value"), find("h[name~=X|dPOP].value").as_deref()), (None, Some("a")));
         assert!(steps_of("a[x]").is_err() && steps_of("a..b").is_err() && steps_of("").is_err());
+    }
+
+    /// What a candidate and a condition make of a record.
+    fn of_record(candidate: &str, condition: &str, record: &str) -> (Option<String>, Vec<String>, bool) {
+        let file: toml::Table = toml::from_str(&format!("c = {candidate}\nw = {condition}")).unwrap();
+        let mut compiler = Compiler::default();
+        let candidates = compiler.candidates(&file["c"].clone().try_into().unwrap()).unwrap();
+        let condition = compiler.condition(&file["w"].clone().try_into().unwrap()).unwrap();
+        let plan = crate::source::decode::json::FieldPlan::new(&compiler.paths, &Default::default());
+        let mut reader = crate::source::decode::json::JsonReader::new(&plan);
+        let (digester, aliases) = (Digester::new(None), Aliases::default());
+        let context = Context::new(reader.read(&plan, record).unwrap(), &digester, &aliases, Tz::UTC);
+        (candidates.owned(&context), candidates.texts(&context), condition.holds(&context))
+    }
+
+    #[test]
+    fn what_a_change_added_is_what_stands_in_one_list_and_not_in_the_other() {
+        let candidate = "{ path = 'new', extract = 'id=([a-z]+)', except = 'old', prefix = 'k:' }";
+        let condition = "{ path = 'new', matches = 'id=[a-z]+', except = 'old' }";
+        let of = |new: &str, old: &str| of_record(candidate, condition, &serde_json::json!({"new": new, "old": old}).to_string());
+        assert_eq!(of("id=a;id=c;id=b", "id=b,id=a"), (Some("k:c".into()), vec!["k:c".into()], true));
+        assert_eq!(of("id=a", "-"), (Some("k:a".into()), vec!["k:a".into()], true));
+        assert_eq!(of("id=a;id=b", "id=b;id=a;id=c"), (None, vec![], false));
+        let mut compiler = Compiler::default();
+        let file: toml::Table = toml::from_str("c = { path = 'a', except = 'b' }").unwrap();
+        assert!(compiler.candidates(&file["c"].clone().try_into().unwrap()).unwrap_err().contains("needs `extract`"));
+    }
+
+    #[test]
+    fn of_a_list_the_first_element_counts_that_the_changes_let_through() {
+        let record = r#"{"list":[{"x":"a:1"},{"x":"b:2"},{"x":"b:3"}]}"#;
+        let of = |candidate: &str| of_record(candidate, "{}", record).0;
+        assert_eq!(of("{ path = 'list[*].x', starts_with = 'b:' }").as_deref(), Some("b:2"));
+        assert_eq!(of("{ path = 'list[*].x', extract = '^c:(.+)' }"), None);
+        assert_eq!(of_record("{ path = 'list[*].x', extract = '^b:(.+)' }", "{}", record).1, ["2", "3"]);
     }
 
     #[test]

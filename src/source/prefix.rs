@@ -5,9 +5,10 @@
 //! A file without them never comes here. Records that a runtime split into partial lines are not put together again.
 
 use crate::record::field::FieldKind;
+use crate::source::decode::csv::{self, UTC_SUFFIX};
 use crate::source::decode::json::{FieldPlan, JsonReader, KeyRules};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use std::borrow::Cow;
 
 /// One kind of prefix or envelope.
@@ -17,12 +18,20 @@ pub enum Prefix {
     Docker,
     /// Kubernetes CRI: `2016-10-06T00:17:09.669794202Z stdout F …`.
     Cri,
-    /// docker-compose: `name_1  | …`.
+    /// docker-compose: `name_1  | …`, kubectl: `[pod/name/container] …`.
     Compose,
     /// RFC 5424, RFC 3164 and the ISO time form of rsyslog: `<14>1 …`, `Jan 29 08:27:09 host app[1]: …`, `2026-01-29T… host …`.
     Syslog,
     /// A program's tag without the rest of syslog: `hapee-lb[16320]: [ACCESS] 2022 …`.
     Tag,
+    /// A record separator (RFC 7464, JSON text sequences): byte 1E before each record.
+    Separator,
+    /// Words before JSON: `2026-05-19T06:00:00.123Z {…}` of CloudWatch exports, `instant<tab>tag<tab>{…}` of Fluentd. For JSON alone.
+    Words,
+    /// A column of CSV, by its number from 0 and the separator of columns: tables that logging services export. Only the outermost.
+    Column(u16, u8),
+    /// Keys that end in ` [UTC]`, as the Azure portal exports them: taken off. Only the innermost.
+    ZonedKeys,
     /// A signed token whose claims are the record (RFC 8417 security event tokens, one a line). Its signature is not checked.
     Jws,
     /// The value at this path of a JSON object, an object or a string: one of `ENVELOPES`.
@@ -32,8 +41,10 @@ pub enum Prefix {
 /// Where carriers put the record: Elasticsearch (`_source`), EventBridge (`detail`, Auth0 below it in `data`), Elastic agents
 /// (`event.original`, `message`), container agents (`log`), Splunk (`_raw`, HEC `event`), SNS (`Message`), CloudTrail's
 /// LookupEvents (`CloudTrailEvent`), Google Cloud (`jsonPayload`, `textPayload`), journald (`MESSAGE`), SQS and OTLP (`body`),
-/// Loki (`line`), custom tables of Log Analytics (`RawData`). In the order in which detection tries them; keys nested or flat with dots.
-pub const ENVELOPES: [&str; 16] = [
+/// Loki (`line`), custom tables of Log Analytics (`RawData`), CloudWatch Logs Insights (`@message`), Splunk's search export
+/// (`result`), Wazuh (`full_log`, `data`), Datadog (`attributes`), Graylog (`full_message`), Filebeat (`json`), Event Hubs
+/// (`Body`), AKS (`properties.log`, `log_s` in Log Analytics), Pub/Sub (`message`, then `data`) and Kinesis (`kinesis`, then `data`), both in base64. In the order in which detection tries them; keys nested or flat with dots.
+pub const ENVELOPES: [&str; 30] = [
     "_source",
     "detail.data",
     "detail",
@@ -50,7 +61,24 @@ pub const ENVELOPES: [&str; 16] = [
     "body",
     "line",
     "RawData",
+    "@message",
+    "result._raw",
+    "result",
+    "full_log",
+    "data",
+    "attributes.message",
+    "attributes.attributes",
+    "attributes",
+    "full_message",
+    "json",
+    "Body",
+    "kinesis",
+    "properties.log",
+    "log_s",
 ];
+
+/// How a line of `kubectl logs --prefix` begins.
+pub const POD: &[u8] = b"[pod/";
 
 /// Where an envelope says when it was made.
 const ENVELOPE_TIMES: [&str; 5] = ["@timestamp", "timestamp", "time", "Timestamp", "TimeGenerated"];
@@ -58,7 +86,9 @@ const ENVELOPE_TIMES: [&str; 5] = ["@timestamp", "timestamp", "time", "Timestamp
 impl Prefix {
     /// In the order in which detection tries them.
     pub fn all() -> impl Iterator<Item = Prefix> {
-        [Prefix::Docker, Prefix::Cri, Prefix::Compose, Prefix::Syslog, Prefix::Tag, Prefix::Jws].into_iter().chain(Prefix::envelopes())
+        [Prefix::Docker, Prefix::Cri, Prefix::Compose, Prefix::Syslog, Prefix::Tag, Prefix::Jws, Prefix::Separator, Prefix::Words]
+            .into_iter()
+            .chain(Prefix::envelopes())
     }
 
     /// True where it is a JSON object around the record.
@@ -140,6 +170,12 @@ impl Peeler {
         match prefix {
             Prefix::Docker => self.peel_docker(line),
             Prefix::Envelope(path) => self.peel_envelope(path, line),
+            Prefix::Column(number, separator) => {
+                let mut fields = csv::rows_separated(line, separator).into_iter().next()?.fields;
+                let number = usize::from(number);
+                (number < fields.len()).then(|| Peeled { record: Cow::Owned(fields.swap_remove(number).into_bytes()), time: None })
+            }
+            Prefix::ZonedKeys => without_zone_in_keys(line).map(|record| Peeled { record: Cow::Owned(record), time: None }),
             other => peel_text(other, line),
         }
     }
@@ -166,7 +202,10 @@ impl Peeler {
                 let start = fields.raw(slot).as_ptr() as usize - line.as_ptr() as usize;
                 Cow::Borrowed(&line[start..start + fields.raw(slot).len()])
             }
-            FieldKind::String | FieldKind::Plain => Cow::Owned(fields.text(slot)?.trim().as_bytes().to_vec()),
+            FieldKind::String | FieldKind::Plain => {
+                let text = fields.text(slot)?;
+                Cow::Owned(json_of_base64(text.trim()).unwrap_or_else(|| text.trim().as_bytes().to_vec()))
+            }
             _ => return None,
         };
         let time = (ENVELOPES.len()..ENVELOPES.len() + ENVELOPE_TIMES.len()).find_map(|slot| fields.text(slot));
@@ -176,7 +215,9 @@ impl Peeler {
 
 fn peel_text(prefix: Prefix, line: &[u8]) -> Option<Peeled<'_>> {
     match prefix {
-        Prefix::Docker | Prefix::Envelope(_) => None,
+        Prefix::Docker | Prefix::Envelope(_) | Prefix::ZonedKeys | Prefix::Column(..) => None,
+        Prefix::Separator => line.strip_prefix(b"\x1e").map(|record| Peeled::plain(record, None)),
+        Prefix::Words => peel_words(line),
         Prefix::Cri => peel_cri(line),
         Prefix::Compose => peel_compose(line),
         // Programs that write to a pipe of syslog put only their tag.
@@ -184,6 +225,44 @@ fn peel_text(prefix: Prefix, line: &[u8]) -> Option<Peeled<'_>> {
         Prefix::Jws => peel_jws(line),
         Prefix::Tag => peel_tag(line).map(|record| Peeled::plain(after_access_mark(record), None)),
     }
+}
+
+/// JSON whose keys no longer end in ` [UTC]`; `None` where none does. A quote inside a string follows a backslash, so that one
+/// after the bracket ends the string, and a colon after it says that this is a key.
+pub fn without_zone_in_keys(json: &[u8]) -> Option<Vec<u8>> {
+    let end = [UTC_SUFFIX.as_bytes(), b"\""].concat();
+    let is_key = |at: &usize| json[at + end.len()..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+    let (mut out, mut from) = (Vec::new(), 0);
+    for at in memchr::memmem::find_iter(json, &end).filter(is_key) {
+        out.extend_from_slice(&json[from..at]);
+        from = at + UTC_SUFFIX.len();
+    }
+    if from == 0 {
+        return None;
+    }
+    out.extend_from_slice(&json[from..]);
+    Some(out)
+}
+
+/// The JSON object that a text holds in base64. Its first byte makes the first letter.
+fn json_of_base64(text: &str) -> Option<Vec<u8>> {
+    if !text.starts_with('e') {
+        return None;
+    }
+    STANDARD.decode(text).ok().filter(|json| json.first() == Some(&b'{'))
+}
+
+/// Most bytes of words before JSON.
+const MAX_WORDS: usize = 200;
+
+/// A JSON object up to the end of the line, behind words without quotes or brackets of JSON.
+fn peel_words(line: &[u8]) -> Option<Peeled<'_>> {
+    let start = line.iter().take(MAX_WORDS).position(|byte| matches!(byte, b'{' | b'"' | b'}'))?;
+    let (words, record) = line.split_at(start);
+    let is_object = record.first() == Some(&b'{') && record.trim_ascii_end().last() == Some(&b'}');
+    let fits = is_object && matches!(words.last(), Some(b' ' | b'\t' | b':'));
+    let first = words.split(u8::is_ascii_whitespace).next().filter(|word| is_iso_time(word));
+    fits.then(|| Peeled::plain(record, first))
 }
 
 /// `haproxy[16320]: …`: a tag that says which process it is of.
@@ -213,11 +292,15 @@ fn peel_cri(line: &[u8]) -> Option<Peeled<'_>> {
     fits.then(|| Peeled::plain(record, Some(time)))
 }
 
-/// `name_1  | text`: a container's name, blanks, a bar.
+/// `name_1  | text`: a container's name (`service.1.id@node` of Swarm), blanks, a bar; `[pod/name/container] text` of kubectl.
 fn peel_compose(line: &[u8]) -> Option<Peeled<'_>> {
+    if line.starts_with(POD) {
+        let end = memchr::memchr2(b']', b' ', line)?;
+        return line[end..].starts_with(b"] ").then(|| Peeled::plain(line[end + 2..].trim_ascii_start(), None));
+    }
     let bar = memchr::memchr(b'|', line)?;
     let name = line[..bar].trim_ascii();
-    let fits = !name.is_empty() && line[bar - 1] == b' ' && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let fits = !name.is_empty() && line[bar - 1] == b' ' && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'@'));
     fits.then(|| Peeled::plain(line[bar + 1..].trim_ascii_start(), None))
 }
 
@@ -353,6 +436,8 @@ mod tests {
         let iso = "2025-12-31T17:37:40.493035218+01:00";
         assert_eq!(peel(&[Prefix::Cri], &format!("{iso} stdout F {{\"a\":1}}")), some("{\"a\":1}", iso));
         assert_eq!(peel(&[Prefix::Compose], "kong_1   | {\"a\":\"|\"}"), some("{\"a\":\"|\"}", ""));
+        assert_eq!(peel(&[Prefix::Compose], "web_web.1.zax@node   | x"), some("x", ""));
+        assert_eq!(peel(&[Prefix::Compose], "[pod/kong-1/proxy] {\"a\":\"|\"}"), some("{\"a\":\"|\"}", ""));
         assert_eq!(peel(&[Prefix::Docker], r#"{"log":"a \"b\"\n","stream":"stdout","time":"t"}"#), some("a \"b\"", "t"));
         assert_eq!(peel(&[Prefix::Docker, Prefix::Tag], r#"{"message":"app: x\n","stream":"stderr"}"#), some("x", ""));
         assert_eq!(peel(&[Prefix::Syslog], "Jan  9 08:27:09 host app[12]: x y"), some("x y", "Jan  9 08:27:09"));
@@ -377,6 +462,30 @@ mod tests {
         let hit = r#"{"_index":"i","_source":{"@timestamp":"t","message":"Jan  9 08:27:09 host app[1]: x y"}}"#;
         assert_eq!(peel(&[envelope("_source"), envelope("message"), Prefix::Syslog], hit), some("x y", "Jan  9 08:27:09"));
         assert_eq!(peel(&[envelope("_source"), envelope("message")], r#"{"_source":{"a":1}}"#), some(r#"{"a":1}"#, ""));
+    }
+
+    #[test]
+    fn carriers_of_json_lines_columns_and_base64_are_taken_off() {
+        let some = |record: &str, time: &str| Some((record.to_string(), (!time.is_empty()).then(|| time.to_string())));
+        assert_eq!(peel(&[Prefix::Words], "2026-05-19T06:00:00.123Z {\"a\":1}"), some("{\"a\":1}", "2026-05-19T06:00:00.123Z"));
+        assert_eq!(peel(&[Prefix::Words], "2026-05-19T06:00:01+00:00\tapp.tag\t{\"a\":1}"), some("{\"a\":1}", "2026-05-19T06:00:01+00:00"));
+        for other in ["said \"{\" {\"a\":1}", "x={\"a\":1}", "a {\"b\":1} c", "{\"a\":1}"] {
+            assert_eq!(peel(&[Prefix::Words], other), None, "{other}");
+        }
+        assert_eq!(peel(&[Prefix::Separator], "\u{1e}{\"a\":1}"), some("{\"a\":1}", ""));
+        assert_eq!(peel(&[Prefix::Column(1, b',')], "1,\"{\"\"a\"\":1}\""), some("{\"a\":1}", ""));
+        assert_eq!(peel(&[Prefix::Column(2, b',')], "1,2"), None);
+        let data = STANDARD.encode(r#"{"a":1}"#);
+        let pushed = format!(r#"{{"message":{{"data":"{data}","messageId":"1"}},"subscription":"s"}}"#);
+        assert_eq!(peel(&[Prefix::Envelope("message"), Prefix::Envelope("data")], &pushed), some("{\"a\":1}", ""));
+        assert_eq!(peel(&[Prefix::Envelope("data")], r#"{"data":"eyJhbGciOiJub25lIn0.e30.c2ln"}"#), some("eyJhbGciOiJub25lIn0.e30.c2ln", ""));
+    }
+
+    #[test]
+    fn keys_lose_their_zone_and_values_keep_it() {
+        let peeled = peel(&[Prefix::ZonedKeys], r#"{"T [UTC]" : "a [UTC]", "b":"c [UTC]\" : d", "[UTC]":1, "E [UTC]":2}"#);
+        assert_eq!(peeled.unwrap().0, r#"{"T" : "a [UTC]", "b":"c [UTC]\" : d", "[UTC]":1, "E":2}"#);
+        assert_eq!(peel(&[Prefix::ZonedKeys], r#"{"T":"a [UTC]"}"#), None);
     }
 
     #[test]

@@ -419,7 +419,7 @@ impl Chunks {
     pub fn open(path: &Path, input: &Input, pack: &Pack, bytes_read: &Arc<AtomicU64>, limits: &open::Limits) -> std::io::Result<Self> {
         if input.is_parquet {
             let wanted = match &pack.decoder {
-                Decoder::Json(plan) => Some(WantedRoots { names: plan.roots() }),
+                Decoder::Json(plan) if input.layout.prefixes.is_empty() => Some(WantedRoots { names: plan.roots() }),
                 _ => None,
             };
             return Ok(Chunks::Rows(Box::new(ParquetRows::open(path, wanted)?)));
@@ -658,10 +658,10 @@ impl<'a> Worker<'a> {
         self.part
     }
 
-    /// Puts on disk what memory has no room for: calls into the file that keeps them, or into the temporary one.
+    /// Puts on disk what memory has no room for: into the file that keeps it, or into the temporary one.
     fn bound_memory(&mut self, kept: Option<&Spill>) {
         if let Some(bound) = &self.shared.settings.bound
-            && let Err(error) = self.part.keep_within(bound, kept)
+            && let Err(error) = self.part.keep_within(bound.bytes_per_thread, kept.unwrap_or(&bound.spill))
         {
             self.shared.break_off(error);
         }
@@ -681,7 +681,7 @@ impl<'a> Worker<'a> {
         let Some(Input { layout, is_parquet }) = &self.shared.inputs[index] else { return };
         let pack = &self.shared.library.packs[pack_index];
         let mut reader = self.readers[pack_index].take().unwrap_or_else(|| PackReader::new(pack));
-        reader.record.start_chunk(&pack.decoder, chunk.header.as_deref());
+        reader.record.start_chunk(&pack.decoder, layout.header(chunk));
         let text = simdutf8::basic::from_utf8(&chunk.bytes).ok();
         let (mut records, rejects) = (0, self.part.rejects.len());
         let may_hold_messages = layout.is_told && !is_parquet && layout.framing == Framing::Lines && matches!(pack.decoder, Decoder::Json(_));
@@ -763,13 +763,13 @@ struct Place {
 }
 
 impl Part {
-    /// Puts on disk what there is no room for. What is kept for later runs holds its rejects itself: they stay in memory.
-    fn keep_within(&mut self, bound: &MemoryBound, kept: Option<&Spill>) -> std::io::Result<()> {
-        if self.requests.rows.bytes() > bound.bytes_per_thread {
-            self.requests.spill(kept.unwrap_or(&bound.spill))?;
+    /// Puts on disk what there is no room for.
+    fn keep_within(&mut self, bytes: usize, spill: &Spill) -> std::io::Result<()> {
+        if self.requests.rows.bytes() > bytes {
+            self.requests.spill(spill)?;
         }
-        if kept.is_none() && self.rejects.bytes() > bound.bytes_per_thread / 4 {
-            self.rejects.spill(&bound.spill)?;
+        if self.rejects.bytes() > bytes / 4 {
+            self.rejects.spill(spill)?;
         }
         Ok(())
     }
@@ -814,33 +814,27 @@ impl Part {
             Some(plan) => plan.rows(&mut context)?,
             None => Vec::new(),
         };
-        let ticket = match &pack.ticket {
-            Some(plan) if plan.wants(&context) => Some(plan.row(&context, &shared.settings.tickets)?),
-            _ => None,
+        let tickets = match &pack.ticket {
+            Some(plan) => plan.rows(&mut context, &shared.settings.tickets)?,
+            None => Vec::new(),
         };
         let mut day = None;
-        if let Some(plan) = &pack.request
-            && plan.wants(&context)
-        {
+        if let Some(plan) = &pack.request {
             let settings = shared.settings.sources.get(pack.id()).copied().unwrap_or_default();
-            // Looked at where it was made: a row is some hundred bytes long.
-            match &mut plan.row(&mut context, settings) {
-                Ok(row) => {
-                    row.client_address = row.client_address.take().and_then(|address| shared.settings.addresses.of(address));
-                    day = Some(day_of(row.event_us));
-                    self.requests.push(row, place.file, place.record);
-                }
-                Err(reason) => return Err(reason),
-            }
+            plan.rows(&mut context, settings, |row| {
+                row.client_address = row.client_address.take().and_then(|address| shared.settings.addresses.of(address));
+                day = Some(day_of(row.event_us));
+                self.requests.push(row, place.file, place.record);
+            })?;
         }
         if let Some(first) = events.first() {
             day = Some(day_of(first.event_us));
         }
         self.events.extend(events.into_iter().map(|row| From { file: place.file, record: place.record, row }));
-        if let Some(row) = ticket {
-            day = Some(day_of(row.reported_us));
-            self.tickets.push(From { file: place.file, record: place.record, row });
+        if let Some(first) = tickets.first() {
+            day = Some(day_of(first.reported_us));
         }
+        self.tickets.extend(tickets.into_iter().map(|row| From { file: place.file, record: place.record, row }));
         Ok(day)
     }
 }

@@ -4,6 +4,7 @@
 //! may be is up to whoever writes the logs, so that nothing but the counts grows with them.
 
 use crate::frame::segment::{Spill, SpillFile};
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
@@ -20,7 +21,7 @@ pub struct Reject {
 }
 
 /// The rejects of one file that have one reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonCount {
     pub count: u64,
     /// Number and byte offset of the first of these records.
@@ -48,7 +49,44 @@ struct Run {
     places: BTreeMap<u32, (u64, u64)>,
 }
 
+/// The rejects of one file as its kept file has them.
+#[derive(Serialize, Deserialize)]
+pub struct StoredRejects {
+    counts: Vec<(String, ReasonCount)>,
+    /// Reasons, begin and bytes of each run.
+    runs: Vec<(Vec<String>, u64, u64)>,
+}
+
+impl StoredRejects {
+    /// Whether all of them lie within the first bytes of a file.
+    pub fn fits(&self, bytes: u64) -> bool {
+        self.runs.iter().all(|(_, start, length)| start.checked_add(*length).is_some_and(|end| end <= bytes))
+    }
+}
+
 impl Rejects {
+    /// Puts the rejects of one file on disk, where others may have been put before; says what must be known to read them again.
+    pub fn store(&mut self, spill: &Spill) -> io::Result<StoredRejects> {
+        if !self.held.is_empty() {
+            self.spill(spill)?;
+        }
+        let counts = self.counts.iter().map(|((_, reason), count)| (reason.to_string(), *count)).collect();
+        let reasons = |run: &Run| run.reasons.iter().map(|reason| reason.to_string()).collect();
+        let runs = self.runs.iter().flat_map(|run| run.places.values().map(move |(start, length)| (reasons(run), *start, *length))).collect();
+        Ok(StoredRejects { counts, runs })
+    }
+
+    /// Stored rejects again, under a number of their source file. `reason` gives the program's own word for one.
+    pub fn of_file(stored: StoredRejects, place: &SpillFile, file: u32, reason: &dyn Fn(String) -> &'static str) -> Rejects {
+        let counts: BTreeMap<_, _> = stored.counts.into_iter().map(|(text, count)| ((file, reason(text)), count)).collect();
+        let run = |(reasons, start, length): (Vec<String>, u64, u64)| Run {
+            file: place.clone(),
+            reasons: reasons.into_iter().map(reason).collect(),
+            places: [(file, (start, length))].into(),
+        };
+        Rejects { total: counts.values().map(|count| count.count).sum(), counts, runs: stored.runs.into_iter().map(run).collect(), ..Rejects::default() }
+    }
+
     pub fn push(&mut self, reject: Reject) {
         let first = (reject.record, reject.byte_offset);
         let counted = self.counts.entry((reject.file, reject.reason)).or_insert(ReasonCount { count: 0, first });
@@ -75,11 +113,6 @@ impl Rejects {
     /// Bytes of memory that they take, about, apart from the counts.
     pub fn bytes(&self) -> usize {
         self.held.len() * size_of::<Reject>() + self.held_raw_bytes
-    }
-
-    /// Those in memory, in no order. All of them in the parts of a file that is kept for later runs, which never spill any.
-    pub(super) fn held(&self) -> &[Reject] {
-        &self.held
     }
 
     /// Runs on disk.
@@ -169,14 +202,6 @@ impl Rejects {
     }
 }
 
-impl FromIterator<Reject> for Rejects {
-    fn from_iter<I: IntoIterator<Item = Reject>>(rejects: I) -> Self {
-        let mut all = Rejects::default();
-        rejects.into_iter().for_each(|reject| all.push(reject));
-        all
-    }
-}
-
 /// Record, byte offset, number of the reason, length of the raw text (`NO_RAW`: none kept).
 const FIXED_BYTES: usize = 8 + 8 + 2 + 4;
 const NO_RAW: u32 = u32::MAX;
@@ -235,7 +260,8 @@ impl DiskCursor<'_> {
             fixed = rest;
             bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
         };
-        let (record, byte_offset, reason, length) = (number(8), number(8), run.reasons[number(2) as usize], number(4) as u32);
+        let (record, byte_offset, reason, length) = (number(8), number(8), number(2) as usize, number(4) as u32);
+        let reason = *run.reasons.get(reason).ok_or(io::ErrorKind::InvalidData)?;
         let raw = match length {
             NO_RAW => None,
             length => Some(String::from_utf8_lossy(self.take(length as usize)?).into_owned()),

@@ -74,7 +74,7 @@ impl Tracer<'_> {
         let fields = KnownFields::new(self.pack);
         let (mut spare, bytes_read) = (Vec::new(), AtomicU64::new(0));
         while let (Some(chunk), _) = chunks.next(&mut spare, &bytes_read) {
-            reader.start_chunk(&self.pack.decoder, chunk.header.as_deref());
+            reader.start_chunk(&self.pack.decoder, self.layout.header(&chunk));
             self.note_header(&chunk);
             let mut places = Vec::new();
             chunk.each_record(|number, start, end, problem| places.push((number, start, end, problem)));
@@ -91,7 +91,7 @@ impl Tracer<'_> {
 
     fn note_header(&mut self, chunk: &Chunk) {
         let first = head_lines(&chunk.bytes).find(|line| line.starts_with(b"#Fields:"));
-        let names = match (&self.layout.framing, chunk.header.as_deref().or(first)) {
+        let names = match (&self.layout.framing, self.layout.header(chunk).or(first)) {
             (Framing::Csv, Some(header)) => csv::rows(header).into_iter().next().map(|row| row.fields).unwrap_or_default(),
             (Framing::W3c, Some(directive)) => {
                 String::from_utf8_lossy(directive).trim_start_matches("#Fields:").split_whitespace().map(str::to_string).collect()
@@ -125,29 +125,29 @@ impl Tracer<'_> {
             let rows = plan.origins(&mut context);
             self.trace.origins.entry(("identity_events", number)).or_default().extend(rows);
         }
-        if let Some(plan) = &self.pack.ticket
-            && plan.wants(&context)
-        {
-            self.trace.origins.entry(("revocation_tickets", number)).or_default().push(plan.origins(&context));
+        if let Some(plan) = &self.pack.ticket {
+            let rows = plan.origins(&mut context);
+            self.trace.origins.entry(("revocation_tickets", number)).or_default().extend(rows);
         }
-        if let Some(plan) = &self.pack.request
-            && plan.wants(&context)
-            && plan.row(&mut context, Default::default()).is_ok()
-        {
-            self.trace.origins.entry(("requests", number)).or_default().push(plan.origins(&context));
+        if let Some(plan) = &self.pack.request {
+            let rows = plan.origins(&mut context);
+            self.trace.origins.entry(("requests", number)).or_default().extend(rows);
         }
     }
 }
 
 /// What a pack looks at, to be compared with the fields of records.
-struct KnownFields {
+#[derive(Default)]
+pub struct KnownFields {
     /// Lower case, steps into lists as `[*]`. What lies below one is looked at with it.
     paths: BTreeSet<String>,
     /// Looked at only to know the format by.
     tested: BTreeSet<String>,
     /// Objects whose members are elements of their own.
-    each: Option<String>,
+    each: Vec<String>,
     envelopes: Vec<String>,
+    /// Where JSON may stand in a string.
+    json: Vec<String>,
     is_json: bool,
     /// Names that the text formats of the pack give.
     columns: Vec<String>,
@@ -156,24 +156,36 @@ struct KnownFields {
 impl KnownFields {
     fn new(pack: &Pack) -> Self {
         let file = &pack.file;
-        let each = file.identity_event.as_ref().and_then(|map| map.each.as_ref());
-        let each = each.map(|path| path.strip_suffix("[*]").unwrap_or(path).to_string());
+        let each: Vec<String> = file.eaches().map(|path| path.strip_suffix("[*]").unwrap_or(path).to_string()).collect();
         let detect = &file.detect;
         let required = detect.required.iter().chain(detect.any_of.iter().flatten()).chain(detect.matches.keys());
-        let spelled = |path: &String| match (path.strip_prefix("@each"), &each) {
-            (Some(rest), Some(each)) => any_element(&format!("{each}[*]{rest}")),
-            _ => any_element(path),
+        let spelled = |path: &String| match path.strip_prefix("@each") {
+            Some(rest) => each.iter().map(|each| any_element(&format!("{each}[*]{rest}"))).collect(),
+            None => vec![any_element(path)],
         };
         // Of a request line the pack names the parts.
         let whole = |path: String| [".method", ".target", ".protocol"].iter().find_map(|part| path.strip_suffix(part)).map_or(path.clone(), str::to_string);
-        let paths = pack.looked_at.iter().filter(|path| each.as_ref() != Some(path)).map(spelled).map(whole).collect();
+        let paths = pack.looked_at.iter().filter(|path| !each.contains(path)).flat_map(spelled).map(whole).collect();
         KnownFields {
             paths,
-            tested: required.map(spelled).collect(),
-            each: each.map(|each| any_element(&each)),
+            tested: required.flat_map(spelled).collect(),
+            each: each.iter().map(|each| any_element(each)).collect(),
             envelopes: file.unwrap.clone(),
+            json: file.keys.json.iter().map(|path| path.to_lowercase()).collect(),
             is_json: file.decoder == DecoderKind::Json,
             columns: text_columns(pack),
+        }
+    }
+
+    /// What the entries of an inventory look at in a document: paths, and where the items stand.
+    pub fn of_document(pack: &Pack, paths: impl Iterator<Item = String>, each: impl Iterator<Item = String>) -> Self {
+        let detect = &pack.file.detect;
+        let tested = detect.required.iter().chain(detect.any_of.iter().flatten()).chain(detect.matches.keys());
+        KnownFields {
+            paths: paths.map(|path| any_element(&path)).collect(),
+            tested: tested.map(|path| any_element(path)).collect(),
+            each: each.map(|each| any_element(&each)).collect(),
+            ..KnownFields::default()
         }
     }
 
@@ -182,7 +194,9 @@ impl KnownFields {
         let mut names = BTreeSet::new();
         if self.is_json && header.is_empty() {
             if let Ok(value) = serde_json::from_str::<Value>(text) {
-                self.leaves(&value, String::new(), &mut names);
+                self.leaves(&value, String::new(), &mut |name| {
+                    names.insert(name);
+                });
             }
         } else if !header.is_empty() {
             names.extend(header.iter().cloned());
@@ -194,28 +208,38 @@ impl KnownFields {
         }
     }
 
-    /// The paths of the scalars that have a value.
-    fn leaves(&self, value: &Value, path: String, names: &mut BTreeSet<String>) {
+    /// Visits the paths of the scalars that have a value.
+    pub fn leaves(&self, value: &Value, path: String, visit: &mut dyn FnMut(String)) {
         match value {
             Value::Object(members) => {
                 for (name, value) in members {
-                    let is_each = self.each.as_ref().is_some_and(|each| *each == path.to_lowercase());
+                    let is_each = self.each.contains(&path.to_lowercase());
                     let inner = match (path.is_empty(), is_each) {
                         (_, true) => format!("{path}[*]"),
                         (true, _) => name.clone(),
                         (false, _) => format!("{path}.{name}"),
                     };
-                    self.leaves(value, inner, names);
+                    self.leaves(value, inner, visit);
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.leaves(item, format!("{path}[*]"), names)),
+            Value::Array(items) => items.iter().for_each(|item| self.leaves(item, format!("{path}[*]"), visit)),
             Value::Null => {}
             Value::String(text) if is_absent(text) => {}
-            _ => drop(names.insert(path)),
+            Value::String(text) if self.may_be_json(&path) => match serde_json::from_str::<Value>(text) {
+                Ok(inner) if inner.is_object() || inner.is_array() => self.leaves(&inner, path, visit),
+                _ => visit(path),
+            },
+            _ => visit(path),
         }
     }
 
-    fn is_known(&self, name: &str) -> bool {
+    fn may_be_json(&self, path: &str) -> bool {
+        !self.json.is_empty()
+            && self.json.iter().any(|json| path.to_lowercase().strip_suffix(json).is_some_and(|before| before.is_empty() || before.ends_with('.')))
+    }
+
+    /// True if something looks at the field.
+    pub fn is_known(&self, name: &str) -> bool {
         let name = csv::column_name(name).to_lowercase();
         let outside = self.envelopes.iter().filter_map(|envelope| name.strip_prefix(&format!("{}.", envelope.to_lowercase())));
         outside.chain([name.as_str()]).any(|name| self.tested.contains(name) || self.covers(name))
@@ -261,25 +285,37 @@ fn text_columns(pack: &Pack) -> Vec<String> {
     columns
 }
 
-/// The requirements that the file meets.
+/// The requirements that the file meets, and how its records are set in it.
 fn why(pack: &Pack, input: &Input, head: &[u8], header: &[String]) -> Vec<String> {
     let layout = &input.layout;
-    let detect = &pack.file.detect;
-    let list = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let place = if pack.file.decoder == DecoderKind::Json { "records have" } else { "columns" };
-    let mut why = Vec::new();
-    if !detect.required.is_empty() {
-        why.push(format!("{place} {}", list(&detect.required)));
-    }
     let mut peeler = Peeler::default();
     let first = first_record(layout, head).map(|bytes| match layout.prefixes.as_slice() {
         [] => bytes,
         prefixes => peeler.peel(prefixes, &bytes).map(|peeled| peeled.record.into_owned()).unwrap_or_default(),
     });
     let first = first.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let mut why = requirements(pack, first.as_ref(), header);
+    why.push(if input.is_parquet { "rows of Parquet, read as JSON".to_string() } else { set_in(layout) });
+    why
+}
+
+/// The requirements of a pack, and of alternatives those that the first record or the header has.
+pub fn requirements(pack: &Pack, first: Option<&Value>, header: &[String]) -> Vec<String> {
+    let detect = &pack.file.detect;
+    let list = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let place = match pack.file.decoder {
+        DecoderKind::Json => "records have",
+        DecoderKind::Document => "the document has",
+        DecoderKind::Toml => "tables called",
+        _ => "columns",
+    };
+    let mut why = Vec::new();
+    if !detect.required.is_empty() {
+        why.push(format!("{place} {}", list(&detect.required)));
+    }
     let known: BTreeSet<String> = header.iter().map(|name| name.to_lowercase()).collect();
     for group in &detect.any_of {
-        let has = |path: &&String| match &first {
+        let has = |path: &&String| match first {
             Some(record) => crate::source::detect::lookup(record, path).is_some() || known.contains(&path.to_lowercase()),
             None => known.contains(&path.to_lowercase()),
         };
@@ -296,7 +332,6 @@ fn why(pack: &Pack, input: &Input, head: &[u8], header: &[String]) -> Vec<String
     if why.is_empty() || pack.file.decoder.is_text() {
         why.push(format!("its lines are read by the {} decoder of the pack", format!("{:?}", pack.file.decoder).to_lowercase()));
     }
-    why.push(if input.is_parquet { "rows of Parquet, read as JSON".to_string() } else { set_in(layout) });
     why
 }
 
@@ -310,6 +345,8 @@ fn set_in(layout: &Layout) -> String {
     };
     let prefix = |prefix: &Prefix| match prefix {
         Prefix::Envelope(path) => format!("inside `{path}`"),
+        Prefix::Column(number, _) => format!("in column {}", number + 1),
+        Prefix::ZonedKeys => "keys that end in ` [UTC]`".to_string(),
         other => format!("behind a {} prefix", format!("{other:?}").to_lowercase()),
     };
     std::iter::once(framing).chain(layout.prefixes.iter().map(prefix)).collect::<Vec<_>>().join(", ")

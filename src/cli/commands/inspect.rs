@@ -11,8 +11,9 @@ use crate::frame::schema::frames;
 use crate::frame::table::{Column, Table};
 use crate::record::person::People;
 use crate::record::token::Digester;
-use crate::source::read::{FileState, Progress, ReadSettings, read_all};
+use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
 use crate::source::trace::{Trace, trace};
+use crate::source::trace_inventory::{InventoryRow, trace_inventory};
 use crate::summary::write::RunFolder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -73,9 +74,49 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         (FileState::Failed(error), None) => return Err(Failure::new("A010", error.clone()).at(file.path.display().to_string())),
         _ => {}
     }
+    let pack = evidence.files[0].pack.unwrap_or_default();
+    if library.packs[pack].file.inventory.is_some() {
+        write_counts(&evidence, &mut out);
+        if args.privacy || config.hide_people {
+            let _ = writeln!(out, "  its rows are not shown while people's names are hidden");
+            return print(out.as_bytes());
+        }
+        let rejected = evidence.rejects.all().map_err(|error| Failure::io("A020", "temporary folder", error))?;
+        let rejected = rejected.iter().map(|reject| reject.record).collect();
+        let traced = trace_inventory(&path, pack, &library, &settings, args.records, &rejected);
+        // What reading said of a broken file has been told.
+        if let Ok(traced) = traced {
+            write_why(&traced.why, &mut out);
+            traced.rows.iter().for_each(|row| show_inventory(row, args.records, &mut out));
+            show_unread(&traced.unread, "", &mut out);
+        }
+        return print(out.as_bytes());
+    }
     let folder = RunFolder::scratch().map_err(|error| Failure::io("A020", "temporary folder", error))?;
     let frame_settings = FrameSettings { credential_aliases: config.credential_aliases.clone(), grammar: config.grammar.clone(), metadata: Default::default() };
     let frames = build_frames(&mut evidence, &library, &frame_settings, folder.path()).map_err(|error| Failure::io("A020", "temporary folder", error))?;
+    write_counts(&evidence, &mut out);
+    let requests =
+        crate::metric::engine::read_parquet_folder(&frames.folder.join("requests"), args.records).map_err(|error| Failure::new("A050", error.to_string()))?;
+    let tables = [("requests", &requests), ("identity_events", &frames.events), ("revocation_tickets", &frames.tickets)];
+    let wanted: BTreeSet<u64> = tables.iter().flat_map(|(_, table)| records_of(table).into_iter().take(args.records)).collect();
+    let traced = trace(&path, pack, &library, &settings, &wanted).map_err(|error| Failure::io("A010", args.file.display().to_string(), error))?;
+    write_why(&traced.why, &mut out);
+    for (name, table) in tables {
+        show(name, table, args.records, &traced, &mut out);
+    }
+    show_unread(&traced.unread, &format!(" (of the first {} records)", traced.looked_at), &mut out);
+    print(out.as_bytes())
+}
+
+fn write_why(why: &[String], out: &mut String) {
+    for why in why {
+        let _ = writeln!(out, "  why: {}", terminal_safe(why));
+    }
+}
+
+/// How many records there were, what became of them, and why some were rejected.
+fn write_counts(evidence: &Evidence, out: &mut String) {
     let sums = evidence.ledger.values().fold([0u64; 5], |sum, counts| {
         let counts = [counts.records, counts.rows, counts.duplicates, counts.skipped, counts.rejects];
         std::array::from_fn(|i| sum[i] + counts[i])
@@ -84,23 +125,23 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     for ((_, reason), counted) in evidence.rejects.counts() {
         let _ = writeln!(out, "  rejected: {} for {reason}, first record {}", counted.count, counted.first.0);
     }
-    let requests =
-        crate::metric::engine::read_parquet_folder(&frames.folder.join("requests"), args.records).map_err(|error| Failure::new("A050", error.to_string()))?;
-    let tables = [("requests", &requests), ("identity_events", &frames.events), ("revocation_tickets", &frames.tickets)];
-    let pack = evidence.files[0].pack.unwrap_or_default();
-    let wanted: BTreeSet<u64> = tables.iter().flat_map(|(_, table)| records_of(table).into_iter().take(args.records)).collect();
-    let traced = match library.packs[pack].file.inventory.is_some() {
-        true => Trace::default(),
-        false => trace(&path, pack, &library, &settings, &wanted).map_err(|error| Failure::io("A010", args.file.display().to_string(), error))?,
-    };
-    for why in &traced.why {
-        let _ = writeln!(out, "  why: {}", terminal_safe(why));
+}
+
+/// A row of an inventory, and the first of the operations that it declares.
+fn show_inventory(row: &InventoryRow, most: usize, out: &mut String) {
+    let _ = writeln!(out, "\n{} row of record {}", row.frame, row.record);
+    for column in &row.columns {
+        let _ = match &column.origin {
+            Some(origin) => writeln!(out, "  {:20} {:44} <- {}", column.name, terminal_safe(&column.value), terminal_safe(origin)),
+            None => writeln!(out, "  {:20} {}", column.name, terminal_safe(&column.value)),
+        };
     }
-    for (name, table) in tables {
-        show(name, table, args.records, &traced, &mut out);
+    for operation in row.operations.iter().take(most) {
+        let _ = writeln!(out, "  {:20} {}", "operation", terminal_safe(operation));
     }
-    show_unread(&traced, &mut out);
-    print(out.as_bytes())
+    if row.operations.len() > most {
+        let _ = writeln!(out, "  {:20} and {} more", "operation", row.operations.len() - most);
+    }
 }
 
 /// The record that each row came from.
@@ -109,13 +150,13 @@ fn records_of(table: &Table) -> Vec<u64> {
 }
 
 /// Native fields that no column takes, the most frequent first.
-fn show_unread(trace: &Trace, out: &mut String) {
-    if trace.unread.is_empty() {
+fn show_unread(unread: &BTreeMap<String, u64>, of: &str, out: &mut String) {
+    if unread.is_empty() {
         return;
     }
-    let mut fields: Vec<(&String, &u64)> = trace.unread.iter().collect();
+    let mut fields: Vec<(&String, &u64)> = unread.iter().collect();
     fields.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
-    let _ = writeln!(out, "\nnot understood: native fields with a value that no column takes (of the first {} records)", trace.looked_at);
+    let _ = writeln!(out, "\nnot understood: native fields with a value that no column takes{of}");
     for (name, count) in fields.iter().take(UNREAD_SHOWN) {
         let _ = writeln!(out, "  {count:>5}  {}", terminal_safe(name));
     }

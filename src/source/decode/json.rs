@@ -5,7 +5,6 @@
 //! it is valid JSON (RFC 8259). A key given twice counts with its last value, as serde_json has it. Values are not
 //! converted here; `Fields` hands out text on demand and unescapes only where a backslash is inside.
 
-use super::csv::UTC_SUFFIX;
 use super::diagnose::{fault_of_record, fault_of_value};
 use super::grammar::{Brackets, trimmed};
 use super::shape::{Found, Place, Shapes, Signature};
@@ -55,8 +54,8 @@ const NO_SLOT: u16 = u16::MAX;
 pub struct FieldPlan {
     nodes: Vec<Node>,
     slots: usize,
-    /// Keys whose strings may hold JSON.
-    json: Vec<String>,
+    /// Slots of values that may be JSON in a string.
+    json: Vec<usize>,
     /// Envelopes: for each, every slot once more for what stands inside it.
     envelopes: usize,
 }
@@ -90,9 +89,12 @@ pub struct KeyRules {
     pub ignore_case: Vec<String>,
     /// Keys may be flat with dots (`"a.b": 1`) or nested; both are looked for.
     pub flat: bool,
-    /// Keys of the record whose strings may hold JSON.
+    /// Paths of the record whose strings may hold JSON.
     pub json: Vec<String>,
 }
+
+/// Strings of JSON one inside the other that are read.
+const MAX_STRINGS_INSIDE: usize = 3;
 
 impl FieldPlan {
     /// Compiles paths like `request.headers.dpop` into a plan; path i fills slot i.
@@ -108,15 +110,18 @@ impl FieldPlan {
             (path.len() as u64 + 1).saturating_mul(1 << joints)
         };
         let inside: u64 = envelopes.iter().map(|envelope| 1 + envelope.split('.').count() as u64).sum();
-        let each = paths.iter().map(edges).fold(0, u64::saturating_add);
+        let json: Vec<Vec<String>> = rules.json.iter().map(|path| keys_of(path)).collect();
+        let each = paths.iter().chain(&json).map(edges).fold(0, u64::saturating_add);
         each.saturating_mul(1 + inside) < u64::from(u16::MAX)
     }
 
     /// As `new`, each path also looked for inside the given envelopes (keys joined by dots). What an envelope holds counts
-    /// before what stands beside it, and a later envelope before an earlier one, whatever the order in the record. A key of
-    /// the record itself may end in ` [UTC]`.
+    /// before what stands beside it, and a later envelope before an earlier one, whatever the order in the record. What may be
+    /// JSON in a string has slots too, behind those of the paths.
     pub fn with_envelopes(paths: &[Vec<String>], rules: &KeyRules, envelopes: &[String]) -> Self {
-        let mut plan = FieldPlan { nodes: vec![Node::default()], slots: paths.len(), json: rules.json.clone(), envelopes: envelopes.len() };
+        let mut paths = paths.to_vec();
+        let json = rules.json.iter().map(|path| slot_of(&mut paths, keys_of(path))).collect();
+        let mut plan = FieldPlan { nodes: vec![Node::default()], slots: paths.len(), json, envelopes: envelopes.len() };
         for (number, envelope) in std::iter::once(None).chain(envelopes.iter().map(Some)).enumerate() {
             let prefixed = |text: &str| envelope.map_or(text.to_string(), |envelope| format!("{envelope}.{text}"));
             let rules = KeyRules { ignore_case: rules.ignore_case.iter().map(|path| prefixed(path)).collect(), flat: rules.flat, json: Vec::new() };
@@ -125,9 +130,6 @@ impl FieldPlan {
                     let outer = envelope.into_iter().flat_map(|envelope| envelope.split('.')).map(str::to_string);
                     let keys: Vec<String> = outer.chain(keys).collect();
                     plan.insert(&keys, (number * paths.len() + slot) as u16, &rules);
-                }
-                if let ([key], None) = (path.as_slice(), envelope) {
-                    plan.insert(&[format!("{key}{UTC_SUFFIX}")], slot as u16, &rules);
                 }
             }
         }
@@ -141,22 +143,22 @@ impl FieldPlan {
         self.nodes.first().map(|node| node.children.iter().map(root).collect()).unwrap_or_default()
     }
 
-    /// The record with JSON in place of the strings that hold it; `None` if there are none.
-    fn with_json_inside(&self, record: &str) -> Option<String> {
-        if self.json.is_empty() {
+    /// The record with JSON in place of the strings that hold it, as the spans of its fields tell; `None` if there are none.
+    fn with_json_inside(&self, record: &str, spans: &[Span]) -> Option<String> {
+        let mut held: Vec<(Span, String)> = self.json.iter().filter_map(|slot| Some((spans[*slot], json_inside(record, spans[*slot])?))).collect();
+        if held.is_empty() {
             return None;
         }
-        let mut value: serde_json::Value = serde_json::from_str(record).ok()?;
-        let mut changed = false;
-        for key in &self.json {
-            let Some(place) = value.get_mut(key) else { continue };
-            let inner = place.as_str().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
-            if let Some(inner) = inner.filter(|inner| inner.is_object() || inner.is_array()) {
-                *place = inner;
-                changed = true;
-            }
+        held.sort_by_key(|(span, _)| span.start);
+        let (mut text, mut from) = (String::with_capacity(record.len()), 0);
+        for (span, inside) in held {
+            // The quotes stand just outside the span.
+            text.push_str(record.get(from..(span.start as usize).checked_sub(1)?)?);
+            text.push_str(&inside);
+            from = span.end as usize + 1;
         }
-        changed.then(|| value.to_string())
+        text.push_str(record.get(from..)?);
+        Some(text)
     }
 
     /// How many places a walk fills.
@@ -202,6 +204,32 @@ impl FieldPlan {
             }
         }
     }
+}
+
+fn keys_of(path: &str) -> Vec<String> {
+    path.split('.').map(str::to_string).collect()
+}
+
+/// The slot of a path, which gets one if it has none.
+fn slot_of(paths: &mut Vec<Vec<String>>, path: Vec<String>) -> usize {
+    paths.iter().position(|other| *other == path).unwrap_or_else(|| {
+        paths.push(path);
+        paths.len() - 1
+    })
+}
+
+/// The object or list that the string at a span holds as JSON text.
+fn json_inside(record: &str, span: Span) -> Option<String> {
+    if !matches!(span.kind, FieldKind::String | FieldKind::Plain) {
+        return None;
+    }
+    let raw = record.get(span.start as usize..span.end as usize)?;
+    // Blanks before it may be escaped.
+    if !raw.trim_start_matches([' ', '\\', 'n', 'r', 't']).starts_with(['{', '[']) {
+        return None;
+    }
+    let text = crate::record::field::unescape(raw)?;
+    (text.trim_ascii_start().starts_with(['{', '[']) && validate(text.as_bytes()).is_ok()).then_some(text)
 }
 
 impl Node {
@@ -330,14 +358,24 @@ impl JsonReader {
     }
 
     /// Reads one record, which must be one JSON object.
+    #[inline]
     pub fn read<'a>(&'a mut self, plan: &FieldPlan, record: &'a str) -> Result<Fields<'a>, JsonError> {
-        if let Some(text) = plan.with_json_inside(record) {
-            self.find(plan, &text)?;
-            self.text = text;
-            return Ok(Fields::new(&self.text, &self.spans));
-        }
         self.find(plan, record)?;
-        Ok(Fields::new(record, &self.spans))
+        let is_opened = !plan.json.is_empty() && self.open_strings(plan, record)?;
+        Ok(Fields::new(if is_opened { &self.text } else { record }, &self.spans))
+    }
+
+    /// Reads the record again, as `text`, with JSON in place of the strings that hold it; false if there are none.
+    fn open_strings(&mut self, plan: &FieldPlan, record: &str) -> Result<bool, JsonError> {
+        let mut opened = plan.with_json_inside(record, &self.spans);
+        let is_opened = opened.is_some();
+        for _ in 0..MAX_STRINGS_INSIDE {
+            let Some(text) = opened.take() else { break };
+            self.find(plan, &text)?;
+            opened = plan.with_json_inside(&text, &self.spans);
+            self.text = text;
+        }
+        Ok(is_opened)
     }
 
     /// Fills the spans with the places of the wanted values.
@@ -574,7 +612,26 @@ mod tests {
         assert_eq!(read(r#"{"a":"{\"b\":\"x\"}","c":"{\"b\":1}"}"#), both("x", r#"{"b":1}"#));
         assert_eq!(read(r#"{"a":{"b":"y"},"c":"z"}"#), both("y", "z"));
         assert_eq!(read(r#"{"a":"{b","c":"z"}"#), Ok([None, Some("z".into())]));
+        assert_eq!(read(r#"{"a" : " \n{\"b\":1.50e3}" ,"c":"{\"a\":1}"}"#), both("1.50e3", r#"{"a":1}"#));
         assert_eq!(read(r#"{"a":"{}","c":"#), Err("truncated_json"));
+    }
+
+    #[test]
+    fn json_in_strings_is_read_inside_envelopes_and_other_such_strings() {
+        let rules = KeyRules { json: vec!["p".into(), "p.q".into()], ..KeyRules::default() };
+        let plan = FieldPlan::with_envelopes(&[keys_of("p.q.r"), keys_of("s")], &rules, &["e".into()]);
+        let mut reader = JsonReader::new(&plan);
+        let mut read = |record: &serde_json::Value| {
+            let record = record.to_string();
+            let fields = reader.read(&plan, &record).unwrap();
+            [0, 1].map(|slot| fields.text(slot).map(|text| text.into_owned()))
+        };
+        let inner = serde_json::json!({ "r": "x\"y" }).to_string();
+        let both = [Some("x\"y".to_string()), Some("z".to_string())];
+        assert_eq!(read(&serde_json::json!({ "p": { "q": inner }, "s": "z" })), both);
+        let outer = serde_json::json!({ "q": inner }).to_string();
+        assert_eq!(read(&serde_json::json!({ "p": outer, "s": "z" })), both);
+        assert_eq!(read(&serde_json::json!({ "e": { "p": outer, "s": "z" }, "p": "a" })), both);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use arrow::datatypes::{TimestampMicrosecondType, TimestampMillisecondType, Times
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::Compression;
+use parquet::file::metadata::RowGroupMetaData;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -51,6 +53,7 @@ impl ParquetRows {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(damaged))?;
         let groups = builder.metadata().row_groups();
+        check_codecs(groups)?;
         let rows: u64 = groups.iter().map(|group| group.num_rows().max(0) as u64).sum();
         let decoded: u64 = groups.iter().map(|group| group.total_byte_size().max(0) as u64).sum();
         let batch_rows = (CHUNK_BYTES as u64 / (decoded / rows.max(1)).max(1)).clamp(1, MAX_BATCH_ROWS);
@@ -155,6 +158,20 @@ fn check_ends(file: &mut File) -> io::Result<u64> {
         b"PAR1" => Ok(length),
         b"PARE" => Err(io::Error::other("an encrypted Parquet file cannot be read")),
         _ => Err(io::Error::other("a Parquet file without its end: it was cut off, and nothing of it can be read")),
+    }
+}
+
+/// Refuses files that are compressed in a way that is not read, and says which. Brotli is left out: its library would bring
+/// four crates that Polars has in other versions, for a codec that hardly any writer chooses.
+fn check_codecs(groups: &[RowGroupMetaData]) -> io::Result<()> {
+    let name = |codec: Compression| match codec {
+        Compression::BROTLI(_) => Some("Brotli"),
+        Compression::LZO => Some("LZO"),
+        _ => None,
+    };
+    match groups.iter().flat_map(RowGroupMetaData::columns).find_map(|column| name(column.compression())) {
+        Some(name) => Err(io::Error::other(format!("a Parquet file compressed with {name}, which is not read: write it again with zstd, gzip or snappy"))),
+        None => Ok(()),
     }
 }
 
@@ -381,4 +398,27 @@ fn write_map(range: std::ops::Range<usize>, keys: &Values<'_>, values: &Values<'
         values.write(entry, out);
     }
     out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::basic::BrotliLevel;
+    use parquet::file::metadata::ColumnChunkMetaData;
+    use parquet::schema::parser::parse_message_type;
+    use parquet::schema::types::SchemaDescriptor;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_codec_that_is_not_read_is_named() {
+        let schema = parse_message_type("message m { required int32 a; }").unwrap();
+        let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+        let group = |codec: Compression| {
+            let column = ColumnChunkMetaData::builder(schema.column(0)).set_compression(codec).build().unwrap();
+            RowGroupMetaData::builder(schema.clone()).add_column_metadata(column).build().unwrap()
+        };
+        let told = |codec| check_codecs(&[group(codec)]).map_err(|error| error.to_string());
+        assert!(told(Compression::BROTLI(BrotliLevel::default())).unwrap_err().contains("compressed with Brotli"));
+        assert_eq!((told(Compression::SNAPPY), told(Compression::UNCOMPRESSED)), (Ok(()), Ok(())));
+    }
 }
