@@ -22,10 +22,15 @@ use credlens::source::decode::structural::StructuralIndex;
 use credlens::source::library::Library;
 use credlens::source::open;
 use credlens::source::read::{MemoryBound, Progress, ReadSettings, read_all};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -120,8 +125,11 @@ fn read_nine(next: &mut dyn FnMut() -> Option<Chunk>) -> Calls {
     let (mut reader, mut calls) = (JsonReader::new(&plan), Calls::default());
     while let Some(chunk) = next() {
         let text = simdutf8::basic::from_utf8(&chunk.bytes).expect("the generated log is UTF-8");
+        let mut start = 0;
         for line in lines(text.as_bytes()) {
-            let Ok(fields) = reader.read(&plan, std::str::from_utf8(line).expect("as checked")) else { continue };
+            let record = &text[start..start + line.len()];
+            start += line.len() + 1;
+            let Ok(fields) = reader.read(&plan, record) else { continue };
             let is_there = |slot: usize| !matches!(fields.kind(slot), FieldKind::Missing | FieldKind::Null);
             let mut number = |which: usize, slot: usize| fields.text(slot).map_or(NULL, |text| calls.texts[which].intern(&text));
             let (service, identity, scope, credential) = (number(0, 1), number(1, 6), number(2, 7), number(3, 8));
@@ -206,19 +214,20 @@ fn full(file: &Path, grants: &[Vec<String>], revocations: &[Vec<String>], thread
         threads,
         digester: Digester::default(),
         tickets: TicketSettings::default(),
-        sources: HashMap::new(),
-        zones: HashMap::new(),
+        sources: Default::default(),
+        zones: Default::default(),
         pack: None,
         keep_raw: false,
         limits: Default::default(),
         addresses: Default::default(),
         bound: Some(MemoryBound { bytes_per_thread: 40 << 20, spill: Spill::new(folder.path().to_path_buf()) }),
+        kept: None,
     };
     let clock = Instant::now();
     let mut evidence = read_all(&[PathBuf::from(file)], &library, &settings, &Progress::default());
     let read = clock.elapsed();
     let frame_settings =
-        FrameSettings { credential_aliases: HashMap::new(), grammar: ScopeGrammar::new(&[], &[]).expect("no patterns"), metadata: Default::default() };
+        FrameSettings { credential_aliases: Default::default(), grammar: ScopeGrammar::new(&[], &[]).expect("no patterns"), metadata: Default::default() };
     let frames = build_frames(&mut evidence, &library, &frame_settings, &folder.path().join("parquet/frames")).expect("frames can be written");
     let written = clock.elapsed();
     let tables = own_tables(grants, revocations, &frames.scope_sets);
@@ -273,12 +282,14 @@ const JOBS: [&str; 3] = [
      carried as (select cast(count(*) as bigint) as n_used from used)
      select n_named as s0, n_granted as s1, n_met as s2, n_granted - n_met as s3, n_used - n_met as s4
      from people cross join granted cross join carried cross join met",
-    "with late as (
-       select bench_revocations.credential as credential, cast(count(*) as bigint) as calls, max(requests.event_us) as last_us,
-         min(bench_revocations.revoked_us) as revoked_us, min(bench_revocations.reported_us) as reported_us
+    "with matched as (
+       select requests.credential as credential, requests.event_us as event_us, bench_revocations.revoked_us as revoked_us,
+         bench_revocations.reported_us as reported_us
        from requests join bench_revocations on requests.credential = bench_revocations.credential
-       where requests.decision in ('allowed', 'observed') and requests.event_us > bench_revocations.revoked_us
-       group by bench_revocations.credential),
+       where requests.decision in ('allowed', 'observed') and requests.event_us > bench_revocations.revoked_us),
+     late as (
+       select credential, cast(count(*) as bigint) as calls, max(event_us) as last_us, min(revoked_us) as revoked_us, min(reported_us) as reported_us
+       from matched group by credential),
      sums as (
        select cast(sum(calls) as bigint) as calls, cast(count(*) as bigint) as credentials,
          cast(sum(last_us - revoked_us) as bigint) as since_revoked, cast(sum(last_us - reported_us) as bigint) as since_reported from late),

@@ -101,6 +101,7 @@ fn read_to_rows(bencher: Bencher, format: &str) {
         limits: Default::default(),
         addresses: Default::default(),
         bound: None,
+        kept: None,
     };
     bencher.counter(BytesCount::new(bytes.len())).bench_local(|| read_all(std::slice::from_ref(&path), &library, &settings, &Progress::default()).ledger.len());
 }

@@ -69,6 +69,7 @@ pub fn file_as(bytes: &[u8], pack: Option<usize>) {
         limits: Default::default(),
         addresses: Default::default(),
         bound: None,
+        kept: None,
     };
     let evidence = read_all(&[file.path().to_path_buf()], &LIBRARY, &settings, &Progress::default());
     let sum = |count: fn(&credlens::source::read::Counts) -> u64| evidence.ledger.values().map(count).sum::<u64>();

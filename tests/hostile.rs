@@ -197,6 +197,7 @@ fn read_paths(paths: &[PathBuf]) -> Evidence {
         limits: Default::default(),
         addresses: Default::default(),
         bound: None,
+        kept: None,
     };
     read_all(paths, &embedded_packs(), &settings, &Progress::default())
 }

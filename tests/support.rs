@@ -182,6 +182,7 @@ impl Reading {
             sources: config.sources.clone(),
             zones: config.zones.clone(),
             pack: pack.map(|id| library.find(id).unwrap_or_else(|| panic!("no pack {id}"))),
+            kept: None,
             keep_raw: false,
             limits: config.limits,
             addresses: config.addresses,

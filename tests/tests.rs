@@ -29,6 +29,7 @@ mod lint;
 
 mod estate;
 mod readme;
+mod repeat;
 mod run;
 
 mod browser;

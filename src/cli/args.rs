@@ -135,6 +135,9 @@ pub struct RunArgs {
     /// Memory for record-level data, as 640MB or 2GiB; more is put on disk [default: 512MiB and 64MiB a thread]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
+    /// Keep what files give in this folder, and read only new and changed files next time
+    #[arg(long, value_name = "DIR")]
+    pub frames: Option<PathBuf>,
     /// No progress bar, even on a terminal
     #[arg(long)]
     pub no_progress: bool,

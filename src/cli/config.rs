@@ -24,6 +24,7 @@ struct ConfigFile {
     out: Option<PathBuf>,
     max_rejects: Option<toml::Value>,
     memory: Option<String>,
+    frames: Option<PathBuf>,
     packs: Vec<PathBuf>,
     metrics: Vec<PathBuf>,
     targets: BTreeMap<String, toml::Value>,
@@ -156,6 +157,8 @@ pub struct Config {
     pub max_rejects: f64,
     /// Bytes that record-level data may take in memory.
     pub memory: Option<usize>,
+    /// Where what files give is kept for later runs.
+    pub frames: Option<PathBuf>,
     pub packs: Vec<(String, String)>,
     pub metric_folders: Vec<PathBuf>,
     pub measure: MeasureSettings,
@@ -249,6 +252,7 @@ impl Config {
             out: file.out.map_or_else(|| PathBuf::from("out"), |out| folder.join(out)),
             max_rejects: max_rejects.unwrap_or(DEFAULT_MAX_REJECTS),
             memory: file.memory.as_deref().map(parse_memory).transpose().map_err(|error| bad("memory", error))?,
+            frames: file.frames.map(|frames| folder.join(frames)),
             packs,
             metric_folders: file.metrics.iter().map(|path| folder.join(path)).collect(),
             measure,

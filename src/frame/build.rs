@@ -97,14 +97,19 @@ impl ScopeSets {
 /// Builds and writes the three record frames. Only writing can fail.
 pub fn build_frames(evidence: &mut Evidence, library: &Library, settings: &FrameSettings, folder: &Path) -> io::Result<Frames> {
     let mut duplicates: BTreeMap<(u32, u64), i64> = BTreeMap::new();
-    let apis: BTreeSet<&str> = evidence.requests.iter().flat_map(|store| store.texts[Text::Api as usize].iter()).collect();
-    evidence.inventory.add_documents(&apis);
+    let mut apis = BTreeSet::new();
+    for store in &evidence.requests {
+        apis.extend(store.strings(Text::Api)?.iter().map(str::to_string));
+    }
+    evidence.inventory.add_documents(&apis.iter().map(String::as_str).collect());
     settle_events(evidence, settings, &mut duplicates);
     settle_tickets(evidence, settings, &mut duplicates);
     let names: Vec<String> = evidence.files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
     let sources: Vec<String> = evidence.files.iter().map(|file| file.pack.map_or(String::new(), |pack| library.packs[pack].id().to_string())).collect();
-    let scope_sets = all_scope_sets(evidence);
-    let written = RequestFrame::new(evidence, settings, &scope_sets, &names, &sources).write(folder, &settings.metadata)?;
+    let scope_sets = all_scope_sets(evidence)?;
+    let written = RequestFrame::new(evidence, settings, &scope_sets, &names, &sources)?.write(folder, &settings.metadata)?;
+    // They are in the frames now: queries need the room.
+    evidence.requests = Vec::new();
     let mut frames = Frames {
         folder: folder.to_path_buf(),
         request_months: BTreeMap::new(),
@@ -243,16 +248,16 @@ pub fn join(scopes: &[String]) -> String {
 }
 
 /// The sets of calls, events and required scopes.
-fn all_scope_sets(evidence: &Evidence) -> ScopeSets {
+fn all_scope_sets(evidence: &Evidence) -> io::Result<ScopeSets> {
     let mut spellings = BTreeSet::new();
     for store in &evidence.requests {
         for column in [Text::ScopeSet, Text::RequiredSet] {
-            spellings.extend(store.texts[column as usize].iter().map(str::to_string));
+            spellings.extend(store.strings(column)?.iter().map(str::to_string));
         }
     }
     spellings.extend(evidence.events.iter().filter_map(|event| event.row.scopes.as_ref()).map(|scopes| join(scopes)));
     spellings.extend(evidence.inventory.apis.iter().flat_map(|api| &api.required_scopes).map(|(_, _, scopes)| join(scopes)));
-    ScopeSets::new(spellings)
+    Ok(ScopeSets::new(spellings))
 }
 
 fn text_column<T>(rows: &[From<T>], value: impl Fn(&From<T>) -> Option<String>) -> Column {

@@ -128,8 +128,8 @@ struct Block<'b> {
 }
 
 impl<'a> RequestFrame<'a> {
-    pub fn new(evidence: &'a Evidence, settings: &FrameSettings, sets: &'a ScopeSets, names: &[String], sources: &[String]) -> Self {
-        let texts: Vec<UnifiedText> = TEXT_COLUMNS.par_iter().map(|&column| UnifiedText::new(&evidence.requests, column)).collect();
+    pub fn new(evidence: &'a Evidence, settings: &FrameSettings, sets: &'a ScopeSets, names: &[String], sources: &[String]) -> io::Result<Self> {
+        let texts: Vec<UnifiedText> = TEXT_COLUMNS.par_iter().map(|&column| UnifiedText::new(&evidence.requests, column)).collect::<io::Result<_>>()?;
         let interner = |column: Text| -> &Interner { &texts[column as usize].all };
         let alias = |credential: &str| settings.credential_aliases.get(credential).cloned().unwrap_or_else(|| credential.to_string());
         let credentials: Vec<String> = interner(Text::Credential).iter().map(alias).collect();
@@ -158,7 +158,7 @@ impl<'a> RequestFrame<'a> {
             decisions: strings(Decision::ALL.iter().map(|value| value.as_str())),
             violations: strings(Violation::ALL.iter().map(|value| value.as_str())),
         };
-        RequestFrame { evidence, bound, scope_sets, required_sets, required, sets, packs, dictionaries, texts }
+        Ok(RequestFrame { evidence, bound, scope_sets, required_sets, required, sets, packs, dictionaries, texts })
     }
 
     /// Writes `requests/month=YYYY-MM/part-0.parquet` for every month with calls. At most a slice of calls is in memory

@@ -2,7 +2,11 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 /// No string: the log does not say.
 pub const NULL: u32 = u32::MAX;
@@ -81,6 +85,77 @@ impl Interner {
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len() as u32).map(|symbol| self.get(symbol))
     }
+
+    /// Appends the strings to a file, so that `Strings::load` finds them.
+    pub fn store(&self, file: &mut File) -> io::Result<StoredStrings> {
+        let start = file.seek(SeekFrom::End(0))?;
+        let ends: Vec<u8> = self.ends[1..].iter().flat_map(|end| (*end as u64).to_le_bytes()).collect();
+        file.write_all(&ends)?;
+        file.write_all(&self.bytes)?;
+        Ok(StoredStrings { start, count: self.len() as u64, bytes: self.bytes.len() as u64 })
+    }
+}
+
+/// Where in a file the strings of an interner are.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct StoredStrings {
+    start: u64,
+    count: u64,
+    bytes: u64,
+}
+
+impl StoredStrings {
+    /// Whether all of it lies within the first bytes of a file.
+    pub fn fits(&self, bytes: u64) -> bool {
+        self.count.checked_mul(8).and_then(|ends| ends.checked_add(self.bytes)?.checked_add(self.start)).is_some_and(|end| end <= bytes)
+    }
+}
+
+/// Strings in the order of their numbers, wherever they came from.
+pub enum Strings<'a> {
+    Held(&'a Interner),
+    Loaded { text: String, ends: Vec<usize> },
+}
+
+impl Strings<'_> {
+    /// Reads what `Interner::store` wrote.
+    pub fn load(path: &Path, place: &StoredStrings) -> io::Result<Strings<'static>> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(place.start))?;
+        let mut ends = vec![0; place.count as usize * 8];
+        file.read_exact(&mut ends)?;
+        let mut bytes = vec![0; place.bytes as usize];
+        file.read_exact(&mut bytes)?;
+        let ends: Vec<usize> = ends.chunks_exact(8).map(|end| u64::from_le_bytes(end.try_into().expect("eight bytes")) as usize).collect();
+        let text = String::from_utf8(bytes).map_err(io::Error::other)?;
+        if !ends.is_sorted() || !ends.iter().all(|end| text.is_char_boundary(*end)) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{}: strings that do not end where they should", path.display())));
+        }
+        Ok(Strings::Loaded { text, ends })
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Strings::Held(interner) => interner.len(),
+            Strings::Loaded { ends, .. } => ends.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn get(&self, number: usize) -> &str {
+        match self {
+            Strings::Held(interner) => interner.get(number as u32),
+            Strings::Loaded { text, ends } => &text[number.checked_sub(1).map_or(0, |before| ends[before])..ends[number]],
+        }
+    }
+
+    /// All strings in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|number| self.get(number))
+    }
 }
 
 fn hash_of(hasher: &FixedState, bytes: &[u8]) -> u64 {
@@ -103,5 +178,25 @@ mod tests {
         }
         assert_eq!(interner.find("text 4321").map(|symbol| interner.get(symbol)), Some("text 4321"));
         assert_eq!((interner.intern_option(None), interner.get_option(NULL), interner.len()), (NULL, None, 5003));
+    }
+
+    #[test]
+    fn stored_strings_come_back_and_broken_ones_do_not() {
+        let named = tempfile::NamedTempFile::new().unwrap();
+        let mut file = named.reopen().unwrap();
+        let (mut first, mut second) = (Interner::default(), Interner::default());
+        for text in ["a", "", "ü"] {
+            first.intern(text);
+        }
+        second.intern("b");
+        let (first_place, second_place) = (first.store(&mut file).unwrap(), second.store(&mut file).unwrap());
+        let loaded = |place| Strings::load(named.path(), &place).map(|strings| strings.iter().map(str::to_string).collect::<Vec<_>>());
+        assert_eq!((loaded(first_place).unwrap(), loaded(second_place).unwrap()), (vec!["a".into(), "".into(), "ü".into()], vec!["b".to_string()]));
+        assert!(loaded(Interner::default().store(&mut file).unwrap()).unwrap().is_empty());
+        let size = file.metadata().unwrap().len();
+        assert!(second_place.fits(size) && !second_place.fits(size - 1));
+        assert!(loaded(StoredStrings { start: 8, ..first_place }).is_err());
+        assert!(loaded(StoredStrings { bytes: size, ..first_place }).is_err());
+        assert!(!StoredStrings { count: u64::MAX / 4, ..first_place }.fits(u64::MAX));
     }
 }

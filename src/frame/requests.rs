@@ -1,12 +1,13 @@
 //! Calls as columns: one store per worker while reading, then one order over all of them.
 
-use crate::frame::interner::{Interner, NULL};
+use crate::frame::interner::{Interner, NULL, StoredStrings, Strings};
 use crate::frame::segment::{Segment, Spill};
 use crate::record::decision::{Decision, Violation};
 use crate::record::proof::{AuthScheme, Bound, Certificate, Confirmation, Evidence, Peer, Proof, proof_of};
 use crate::record::request::RequestRow;
 use crate::source::plan::ScopeText;
 use std::io;
+use std::path::PathBuf;
 
 /// Columns that hold few distinct strings, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +46,22 @@ pub const SCOPE_SEPARATOR: char = '\n';
 /// The calls one worker has read: those in memory, those already on disk, and the strings of both.
 #[derive(Default)]
 pub struct RequestStore {
-    pub texts: [Interner; TEXTS],
+    texts: [Interner; TEXTS],
+    /// Where the strings are, if a file has them in place of `texts`.
+    stored: Option<StoredTexts>,
     pub rows: RequestRows,
     /// Sorted runs of calls that memory had no room for.
     pub segments: Vec<Segment>,
     /// Scope texts met before, and their sets.
     scope_texts: Interner,
     sets_of_texts: Vec<[u32; 2]>,
+}
+
+/// The strings of a store in a file.
+#[derive(Debug, Clone)]
+pub struct StoredTexts {
+    pub path: PathBuf,
+    pub places: [StoredStrings; TEXTS],
 }
 
 /// Calls as columns; strings are numbers of a store's `texts`.
@@ -73,6 +83,24 @@ pub struct RequestRows {
 }
 
 impl RequestStore {
+    /// Calls that a file has, and their strings.
+    pub fn of_file(texts: StoredTexts, segments: Vec<Segment>) -> Self {
+        RequestStore { stored: Some(texts), segments, ..RequestStore::default() }
+    }
+
+    /// The strings of a column, in the order of their numbers.
+    pub fn strings(&self, column: Text) -> io::Result<Strings<'_>> {
+        match &self.stored {
+            None => Ok(Strings::Held(&self.texts[column as usize])),
+            Some(stored) => Strings::load(&stored.path, &stored.places[column as usize]),
+        }
+    }
+
+    /// The strings in memory, by column.
+    pub fn texts(&self) -> &[Interner; TEXTS] {
+        &self.texts
+    }
+
     /// Adds a call.
     pub fn push(&mut self, row: &RequestRow<'_>, file: u32, record: u64) {
         let texts: [Option<&str>; TEXTS - 2] = [
@@ -222,16 +250,19 @@ pub struct UnifiedText {
 
 impl UnifiedText {
     /// Unifies one text column; `sorted` order makes the numbers independent of who read what.
-    pub fn new(stores: &[RequestStore], column: Text) -> Self {
-        let mut distinct: Vec<&str> = stores.iter().flat_map(|store| store.texts[column as usize].iter()).collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let mut all = Interner::default();
-        for text in distinct {
-            all.intern(text);
+    pub fn new(stores: &[RequestStore], column: Text) -> io::Result<Self> {
+        let (mut met, mut maps) = (Interner::default(), Vec::with_capacity(stores.len()));
+        for store in stores {
+            maps.push(store.strings(column)?.iter().map(|text| met.intern(text)).collect::<Vec<u32>>());
         }
-        let maps = stores.iter().map(|store| store.texts[column as usize].iter().map(|text| all.find(text).unwrap_or(NULL)).collect()).collect();
-        UnifiedText { all, maps }
+        let mut order: Vec<u32> = (0..met.len() as u32).collect();
+        order.sort_unstable_by_key(|&number| met.get(number));
+        let (mut all, mut places) = (Interner::default(), vec![0; met.len()]);
+        for number in order {
+            places[number as usize] = all.intern(met.get(number));
+        }
+        maps.iter_mut().flatten().for_each(|number| *number = places[*number as usize]);
+        Ok(UnifiedText { all, maps })
     }
 
     /// The common number of a store's number.

@@ -1,14 +1,16 @@
-//! Calls that memory has no room for: sorted runs in one unnamed temporary file, read back by range of instants.
+//! Calls that memory has no room for: sorted runs in a file, read back by range of instants. The file is an unnamed temporary
+//! one, or one that keeps what a log gave for later runs.
 //!
 //! A segment holds the columns of a `RequestRows` one after the other, little-endian, in the frame's order. Of its instants
-//! every 1,024th stays in memory, so that a range is found with one small read. The file has no name: when the process
-//! ends, however it ends, the disk is free again.
+//! every 1,024th stays in memory, so that a range is found with one small read. The temporary file has no name: when the
+//! process ends, however it ends, the disk is free again.
 
 use crate::frame::requests::{RequestRows, TEXTS};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// Rows between two instants that are kept in memory.
@@ -27,6 +29,11 @@ impl Spill {
         Spill { folder, file: Arc::default() }
     }
 
+    /// Segments are appended to this file.
+    pub fn into_file(file: File) -> Self {
+        Spill { folder: PathBuf::new(), file: Arc::new(Mutex::new(Some(Arc::new(Mutex::new(file))))) }
+    }
+
     fn file(&self) -> io::Result<Arc<Mutex<File>>> {
         let mut file = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if file.is_none() {
@@ -38,13 +45,35 @@ impl Spill {
 
 /// A sorted run of calls on disk.
 pub struct Segment {
-    file: Arc<Mutex<File>>,
+    place: Place,
+    layout: SegmentLayout,
+    /// The number of the source file that all rows are of, where it is not the one on disk.
+    file_number: Option<u32>,
+}
+
+/// Where the bytes of a segment are.
+enum Place {
+    Open(Arc<Mutex<File>>),
+    /// Opened for each read: of such files there may be more than a process can have open.
+    Named(PathBuf),
+}
+
+/// Where in its file a segment is, and what stays in memory of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SegmentLayout {
     rows: usize,
     /// Where each column begins in the file, in the order of `COLUMNS`.
     starts: [u64; COLUMNS],
     /// The instants of rows 0, 1,024, 2,048 …
     index: Vec<i64>,
     last_us: i64,
+}
+
+impl SegmentLayout {
+    /// Whether all of it lies within the first bytes of a file, and its index fits its rows.
+    pub fn fits(&self, bytes: u64) -> bool {
+        self.starts.is_sorted() && self.starts[COLUMNS - 1] <= bytes && self.index.len() == self.rows.div_ceil(INDEX_STEP)
+    }
 }
 
 /// Text columns, then those of fixed width, then the ends and the bytes of the request ids.
@@ -136,89 +165,113 @@ impl Segment {
         for (place, offset) in starts.iter_mut().zip(columns.starts) {
             *place = start + offset;
         }
-        Ok(Segment { file, rows: order.len(), starts, index, last_us })
+        Ok(Segment { place: Place::Open(file), layout: SegmentLayout { rows: order.len(), starts, index, last_us }, file_number: None })
+    }
+
+    /// A segment of a file that an earlier run, or an earlier moment of this one, wrote; all of its rows are of one source file.
+    pub fn of_file(path: &Path, layout: SegmentLayout, file_number: u32) -> Segment {
+        Segment { place: Place::Named(path.to_path_buf()), layout, file_number: Some(file_number) }
+    }
+
+    /// What must be known to read the segment again.
+    pub fn layout(&self) -> &SegmentLayout {
+        &self.layout
     }
 
     pub fn len(&self) -> usize {
-        self.rows
+        self.layout.rows
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows == 0
+        self.layout.rows == 0
     }
 
     /// Every 1,024th instant, from the first.
     pub fn index(&self) -> &[i64] {
-        &self.index
+        &self.layout.index
     }
 
     /// The latest instant.
     pub fn last_us(&self) -> i64 {
-        self.last_us
+        self.layout.last_us
     }
 
-    fn read_bytes(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        let mut file = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
+    /// Does something with the open file.
+    fn with_file<T>(&self, read: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
+        match &self.place {
+            Place::Open(file) => read(&mut file.lock().unwrap_or_else(|poisoned| poisoned.into_inner())),
+            Place::Named(path) => read(&mut File::open(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?),
+        }
     }
 
-    fn read<T: Fixed>(&self, column: usize, rows: &Range<usize>) -> io::Result<Vec<T>> {
-        let bytes = self.read_bytes(self.starts[column] + (rows.start * T::WIDTH) as u64, rows.len() * T::WIDTH)?;
+    fn read<T: Fixed>(&self, file: &mut File, column: usize, rows: &Range<usize>) -> io::Result<Vec<T>> {
+        let bytes = read_bytes(file, self.layout.starts[column] + (rows.start * T::WIDTH) as u64, rows.len() * T::WIDTH)?;
         Ok(bytes.chunks_exact(T::WIDTH).map(T::get).collect())
     }
 
     /// The first row at or after an instant.
     pub fn lower_bound(&self, at: i64) -> io::Result<usize> {
-        if at > self.last_us {
-            return Ok(self.rows);
+        if at > self.layout.last_us {
+            return Ok(self.layout.rows);
         }
-        let step = self.index.partition_point(|&instant| instant < at);
+        let step = self.layout.index.partition_point(|&instant| instant < at);
         if step == 0 {
             return Ok(0);
         }
         let start = (step - 1) * INDEX_STEP;
-        let instants: Vec<i64> = self.read(EVENT_US, &(start..(start + INDEX_STEP).min(self.rows)))?;
+        let instants: Vec<i64> = self.with_file(|file| self.read(file, EVENT_US, &(start..(start + INDEX_STEP).min(self.layout.rows))))?;
         Ok(start + instants.partition_point(|&instant| instant < at))
     }
 
     /// The instant of a row.
     pub fn instant(&self, row: usize) -> io::Result<i64> {
-        Ok(self.read::<i64>(EVENT_US, &(row..row + 1))?[0])
+        Ok(self.with_file(|file| self.read::<i64>(file, EVENT_US, &(row..row + 1)))?[0])
     }
 
     /// Reads a range of rows.
     pub fn load(&self, rows: Range<usize>) -> io::Result<RequestRows> {
+        self.with_file(|file| self.load_from(file, rows))
+    }
+
+    fn load_from(&self, file: &mut File, rows: Range<usize>) -> io::Result<RequestRows> {
         let mut loaded = RequestRows::default();
         for (number, column) in loaded.symbols.iter_mut().enumerate() {
-            *column = self.read(number, &rows)?;
+            *column = self.read(file, number, &rows)?;
         }
         let mut next = EVENT_US..;
         let mut column = || next.next().expect("endless");
-        loaded.event_us = self.read(column(), &rows)?;
-        loaded.file = self.read(column(), &rows)?;
-        loaded.record = self.read(column(), &rows)?;
-        loaded.token_issued_us = self.read(column(), &rows)?;
-        loaded.token_expires_us = self.read(column(), &rows)?;
-        loaded.status = self.read(column(), &rows)?;
-        loaded.decision = self.read(column(), &rows)?;
-        loaded.violation = self.read(column(), &rows)?;
-        loaded.evidence = self.read(column(), &rows)?;
-        loaded.scheme = self.read(column(), &rows)?;
-        self.load_ids(&rows, &mut loaded)?;
+        loaded.event_us = self.read(file, column(), &rows)?;
+        loaded.file = self.read(file, column(), &rows)?;
+        if let Some(number) = self.file_number {
+            loaded.file.fill(number);
+        }
+        loaded.record = self.read(file, column(), &rows)?;
+        loaded.token_issued_us = self.read(file, column(), &rows)?;
+        loaded.token_expires_us = self.read(file, column(), &rows)?;
+        loaded.status = self.read(file, column(), &rows)?;
+        loaded.decision = self.read(file, column(), &rows)?;
+        loaded.violation = self.read(file, column(), &rows)?;
+        loaded.evidence = self.read(file, column(), &rows)?;
+        loaded.scheme = self.read(file, column(), &rows)?;
+        self.load_ids(file, &rows, &mut loaded)?;
         Ok(loaded)
     }
 
-    fn load_ids(&self, rows: &Range<usize>, loaded: &mut RequestRows) -> io::Result<()> {
-        let before = if rows.start == 0 { 0 } else { self.read::<u64>(ID_ENDS, &(rows.start - 1..rows.start))?[0] };
-        let ends: Vec<u64> = self.read(ID_ENDS, rows)?;
+    fn load_ids(&self, file: &mut File, rows: &Range<usize>, loaded: &mut RequestRows) -> io::Result<()> {
+        let before = if rows.start == 0 { 0 } else { self.read::<u64>(file, ID_ENDS, &(rows.start - 1..rows.start))?[0] };
+        let ends: Vec<u64> = self.read(file, ID_ENDS, rows)?;
         let end = ends.last().copied().unwrap_or(before);
-        loaded.request_ids = self.read_bytes(self.starts[ID_BYTES] + before, (end - before) as usize)?;
+        loaded.request_ids = read_bytes(file, self.layout.starts[ID_BYTES] + before, (end - before) as usize)?;
         loaded.request_id_ends = ends.into_iter().map(|end| end - before).collect();
         Ok(())
     }
+}
+
+fn read_bytes(file: &mut File, start: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    file.seek(SeekFrom::Start(start))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ closed_list! {
 }
 
 /// One event, before aliases are applied.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct IdentityEventRow {
     pub event_us: Micros,
     /// Which of its record's events it is, from 0.

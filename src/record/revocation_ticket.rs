@@ -7,7 +7,7 @@ use crate::source::plan::{Candidates, Compiler, Condition, Context, Name, Place}
 use serde_json::Value;
 
 /// One ticket; `credentials` may be empty. Aliases are not applied yet.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct TicketRow {
     pub ticket: String,
     pub tracker: String,

@@ -7,12 +7,12 @@ use crate::record::time;
 use crate::source::decode::Decoder;
 use crate::source::document::DocumentPlan;
 use crate::source::join::JoinPlan;
+use crate::source::lazy_regex::LazyRegex;
 use crate::source::pack::{DecoderKind, Detect, PackError, PackFile, parse_changed_pack, parse_pack};
-use crate::source::plan::{Compiler, regex_of};
+use crate::source::plan::Compiler;
 use chrono_tz::Tz;
 use include_dir::{Dir, include_dir};
 use rayon::prelude::*;
-use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/source/packs");
@@ -28,7 +28,7 @@ pub struct Pack {
     pub date: Option<i64>,
     pub decoder: Decoder,
     pub columns: DetectColumns,
-    pub matches: BTreeMap<String, Regex>,
+    pub matches: BTreeMap<String, LazyRegex>,
     pub join: Option<JoinPlan>,
     /// Every native field that it looks at, as written.
     pub looked_at: BTreeSet<String>,
@@ -90,7 +90,7 @@ impl Pack {
         };
         let day = |text: &String| time::parse_iso(text.as_bytes(), Tz::UTC).filter(|_| text.len() == 10).map(time::day_of);
         let date = file.date.as_ref().map(|text| day(text).ok_or_else(|| in_pack(format!("`{text}` is no date such as 2026-05-20")))).transpose()?;
-        let matches = file.detect.matches.iter().map(|(path, pattern)| Ok((path.clone(), regex_of(pattern)?)));
+        let matches = file.detect.matches.iter().map(|(path, pattern)| Ok((path.clone(), LazyRegex::new(pattern)?)));
         let matches = matches.collect::<Result<_, String>>().map_err(in_pack)?;
         let columns = if file.decoder.is_text() { DetectColumns::compile(&file.detect, &mut compiler) } else { DetectColumns::default() };
         let decoder = Decoder::compile(&file, &compiler.paths).map_err(in_pack)?;

@@ -22,6 +22,10 @@ pub mod inventory;
 #[forbid(unsafe_code)]
 pub mod join;
 #[forbid(unsafe_code)]
+pub mod kept;
+#[forbid(unsafe_code)]
+pub mod lazy_regex;
+#[forbid(unsafe_code)]
 pub mod library;
 #[forbid(unsafe_code)]
 pub mod open;

@@ -8,10 +8,10 @@ use crate::record::operation::OperationTable;
 use crate::record::time::{self, DateOrder, Local, Micros, TimeForm};
 use crate::record::token::{self, Digester};
 use crate::record::{route, scope};
+use crate::source::lazy_regex::LazyRegex;
 use crate::source::library::Pack;
 use crate::source::pack::{CandidateDetail, CandidateFile, CandidatesFile, ConditionFile, NameFile};
 use chrono_tz::Tz;
-use regex::Regex;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -69,7 +69,7 @@ pub struct Candidate {
     /// The native field, as the pack names it.
     origin: String,
     when: Option<Condition>,
-    extract: Option<Regex>,
+    extract: Option<LazyRegex>,
     change: Option<Box<CandidateDetail>>,
 }
 
@@ -81,7 +81,7 @@ pub struct Candidates(Vec<Candidate>);
 #[derive(Debug, Clone)]
 pub struct Condition {
     place: Option<Place>,
-    matches: Option<Regex>,
+    matches: Option<LazyRegex>,
     file: ConditionFile,
     any: Vec<Condition>,
     all: Vec<Condition>,
@@ -159,7 +159,7 @@ impl Compiler {
             return Err("a candidate needs `path`, `join` or `value`".into());
         };
         let when = detail.when.as_ref().map(|condition| self.condition(condition)).transpose()?;
-        let extract = detail.extract.as_deref().map(regex_of).transpose()?;
+        let extract = detail.extract.as_deref().map(LazyRegex::new).transpose()?;
         Ok(Candidate { place, origin, when, extract, change: Some(detail.clone()) })
     }
 
@@ -174,7 +174,7 @@ impl Compiler {
     /// Compiles a condition.
     pub fn condition(&mut self, file: &ConditionFile) -> Result<Condition, String> {
         let place = file.path.as_ref().map(|path| self.place(path)).transpose()?;
-        let matches = file.matches.as_deref().map(regex_of).transpose()?;
+        let matches = file.matches.as_deref().map(LazyRegex::new).transpose()?;
         let all = file.all.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
         let any = file.any.iter().map(|inner| self.condition(inner)).collect::<Result<_, _>>()?;
         let not = file.not.as_ref().map(|inner| self.condition(inner)).transpose()?.map(Box::new);
@@ -185,12 +185,6 @@ impl Compiler {
     pub fn optional(&mut self, file: &Option<ConditionFile>) -> Result<Option<Condition>, String> {
         file.as_ref().map(|condition| self.condition(condition)).transpose()
     }
-}
-
-/// Compiles a regular expression; the error names it and says on one line what is wrong with it.
-pub fn regex_of(pattern: &str) -> Result<Regex, String> {
-    let problem = |error: regex::Error| error.to_string().lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_string();
-    Regex::new(pattern).map_err(|error| format!("`{pattern}` is no regular expression: {}", problem(error)))
 }
 
 /// A name that every row of a pack has.

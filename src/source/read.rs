@@ -19,6 +19,7 @@ use crate::source::decode::parquet::{self, ParquetRows, WantedRoots};
 use crate::source::decode::{Decoder, RecordReader};
 use crate::source::detect::{Detected, HEAD_BYTES, Layout, detect};
 use crate::source::join::{self, Completed, Edge, Joined, Joiner};
+use crate::source::kept::{KeptFolder, Key, Tally, Unfinished};
 use crate::source::library::{Library, Pack};
 use crate::source::open;
 use crate::source::pack::PackKind;
@@ -44,13 +45,23 @@ pub struct Reject {
 }
 
 /// Records of one file and day (`None`: the record has no readable instant).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Counts {
     pub records: u64,
     pub rows: u64,
     pub duplicates: u64,
     pub skipped: u64,
     pub rejects: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        self.records += other.records;
+        self.rows += other.rows;
+        self.duplicates += other.duplicates;
+        self.skipped += other.skipped;
+        self.rejects += other.rejects;
+    }
 }
 
 /// What became of a file.
@@ -103,6 +114,8 @@ pub struct Evidence {
     pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
     /// The copy of standard input, which the file `-` stands for.
     pub stdin: Option<tempfile::TempPath>,
+    /// What was found in the folder of kept files, if there is one.
+    pub tally: Option<Tally>,
     /// Why calls could not be put on disk, if so: the run cannot go on.
     pub spill_error: Option<std::io::Error>,
 }
@@ -124,6 +137,8 @@ pub struct ReadSettings {
     pub addresses: Addresses,
     /// `None`: all calls stay in memory.
     pub bound: Option<MemoryBound>,
+    /// Where what files give is kept for later runs.
+    pub kept: Option<PathBuf>,
 }
 
 /// How many bytes of calls a thread may hold, and where those go that it has no room for.
@@ -147,7 +162,7 @@ pub struct Progress {
 
 /// Reads all files. Bad records and bad files are in the result; nothing fails.
 pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, progress: &Progress) -> Evidence {
-    let (mut files, mut inputs, mut heads) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut files, mut inputs, mut heads, mut kept_parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for path in paths {
         let (file, input, head) = detect_file(path, library, settings);
         files.push(file);
@@ -168,6 +183,13 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
     evidence.inventory.normalise();
     evidence.aliases = Aliases::new(&evidence.inventory.identities);
     let operations = OperationTable::new(&evidence.inventory.documents);
+    let keeper = match &settings.kept {
+        None => None,
+        Some(folder) => match KeptFolder::open(folder, context_digest(library, settings, &evidence.inventory)) {
+            Ok(folder) => Some(take_kept(folder, library, &files, &mut inputs, progress, &mut kept_parts)),
+            Err(error) => return Evidence { files, spill_error: Some(error), ..evidence },
+        },
+    };
     let shared = Shared {
         library,
         settings,
@@ -180,13 +202,17 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
         active: Mutex::new(Vec::new()),
         failures: Mutex::new(Vec::new()),
         edges: Mutex::new(Vec::new()),
+        keeper: keeper.as_ref(),
+        finished: Mutex::new(kept_parts),
     };
     let mut parts: Vec<Part> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..settings.threads.max(1)).map(|_| scope.spawn(|| Worker::new(&shared).run())).collect();
+        let shared = &shared;
+        let workers: Vec<_> = (0..settings.threads.max(1)).map(|number| scope.spawn(move || Worker::new(shared, number).run())).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
     let edges = std::mem::take(&mut *shared.edges.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-    parts.push(Worker::new(&shared).read_edges(edges));
+    parts.push(Worker::new(&shared, 0).read_edges(edges));
+    parts.append(&mut shared.finished.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     let failures = std::mem::take(&mut *shared.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
     for (index, failure) in failures {
         files[index].state = FileState::Failed(failure);
@@ -194,7 +220,61 @@ pub fn read_all(paths: &[PathBuf], library: &Library, settings: &ReadSettings, p
     evidence.files = files;
     evidence.absorb(parts);
     evidence.count_replays();
+    if let Some(keeper) = &keeper
+        && !progress.stop.load(Ordering::Relaxed)
+    {
+        match keeper.folder.close() {
+            Ok(tally) => evidence.tally = Some(tally),
+            Err(error) => evidence.spill_error = evidence.spill_error.take().or(Some(error)),
+        }
+    }
     evidence
+}
+
+/// The folder of kept files, and the keys of source files that are to be kept, by number.
+struct Keeper {
+    folder: KeptFolder,
+    keys: Vec<Option<Key>>,
+}
+
+/// Takes what is kept of the files, which then need not be read. Files whose records are joined with those of others are read
+/// in every run, and so are inventories.
+fn take_kept(folder: KeptFolder, library: &Library, files: &[SourceFile], inputs: &mut [Option<Input>], progress: &Progress, parts: &mut Vec<Part>) -> Keeper {
+    let mut keys = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let pack = file.pack.map(|pack| &library.packs[pack]).filter(|pack| pack.join.is_none() && pack.file.kind != PackKind::Inventory);
+        let key = pack.filter(|_| file.state == FileState::Read).and_then(|pack| folder.key(&file.path, pack.id()).ok());
+        if let Some(kept) = key.as_ref().and_then(|key| folder.load(key, index as u32)) {
+            parts.extend(kept);
+            inputs[index] = None;
+            progress.bytes.fetch_add(file.bytes, Ordering::Relaxed);
+            progress.files.fetch_add(1, Ordering::Relaxed);
+        }
+        keys.push(key.filter(|_| inputs[index].is_some()));
+    }
+    Keeper { folder, keys }
+}
+
+/// Digest of everything that rows follow from besides the bytes of their file: the program, the packs, the settings, and what
+/// inventories say that reading needs.
+fn context_digest(library: &Library, settings: &ReadSettings, inventory: &Inventory) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    let mut add = |text: String| {
+        digest.update((text.len() as u64).to_le_bytes());
+        digest.update(text);
+    };
+    add(env!("CARGO_PKG_VERSION").into());
+    let program = std::env::current_exe().and_then(std::fs::metadata).and_then(|metadata| Ok((metadata.len(), metadata.modified()?)));
+    add(format!("{:?}", program.ok()));
+    library.packs.iter().for_each(|pack| add(format!("{:?} {:?} {:?}", pack.file, pack.zone, pack.date)));
+    add(settings.digester.fingerprint());
+    add(format!("{:?}", settings.tickets));
+    add(format!("{:?}", settings.sources.iter().collect::<BTreeMap<_, _>>()));
+    add(format!("{:?}", settings.zones.iter().collect::<BTreeMap<_, _>>()));
+    add(format!("{:?} {} {:?} {:?}", settings.pack, settings.keep_raw, settings.limits, settings.addresses));
+    add(format!("{:?}", inventory.identities.iter().map(|entry| (&entry.identity, &entry.aliases)).collect::<Vec<_>>()));
+    add(format!("{:?}", inventory.documents));
+    digest.finalize().into()
 }
 
 /// How a file whose format is known is read.
@@ -316,6 +396,9 @@ struct Shared<'a> {
     failures: Mutex<Vec<(usize, String)>>,
     /// What files left open whose records are joined.
     edges: Mutex<Vec<Edge>>,
+    keeper: Option<&'a Keeper>,
+    /// What files gave whose rows are kept.
+    finished: Mutex<Vec<Part>>,
 }
 
 /// A file that is being read.
@@ -323,6 +406,17 @@ struct ActiveFile {
     index: usize,
     /// `None` once the file has ended.
     reader: Mutex<Option<FileReader>>,
+    /// For a file whose rows are to be kept.
+    keeping: Option<Keeping>,
+}
+
+/// What workers made so far of a file whose rows are to be kept: apart from those of all other files.
+struct Keeping {
+    unfinished: Mutex<Option<Unfinished>>,
+    /// By number of the worker.
+    parts: Vec<Mutex<Part>>,
+    /// Chunks given out and not yet parsed, and one for the reader until the file has ended.
+    open: AtomicUsize,
 }
 
 /// Where chunks of a file come from.
@@ -373,7 +467,7 @@ struct FileReader {
 
 /// A chunk to be parsed, with its records where they were joined.
 struct Work {
-    file: usize,
+    file: Arc<ActiveFile>,
     chunk: Chunk,
     joined: Option<Vec<Joined>>,
 }
@@ -390,9 +484,9 @@ impl Shared<'_> {
                 return None;
             }
             // A file that nobody is reading just now.
-            for file in self.active() {
+            for file in &self.active() {
                 if let Ok(mut reader) = file.reader.try_lock()
-                    && let Some(work) = self.read(file.index, &mut reader, spare)
+                    && let Some(work) = self.read(file, &mut reader, spare)
                 {
                     return Some(work);
                 }
@@ -404,13 +498,14 @@ impl Shared<'_> {
             let waiting = self.active();
             let file = waiting.first()?;
             let mut reader = file.reader.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if let Some(work) = self.read(file.index, &mut reader, spare) {
+            if let Some(work) = self.read(file, &mut reader, spare) {
                 return Some(work);
             }
         }
     }
 
-    fn read(&self, index: usize, reader: &mut Option<FileReader>, spare: &mut Vec<u8>) -> Option<Work> {
+    fn read(&self, file: &Arc<ActiveFile>, reader: &mut Option<FileReader>, spare: &mut Vec<u8>) -> Option<Work> {
+        let index = file.index;
         let open = reader.as_mut()?;
         let (chunk, error) = open.chunks.next(spare, &self.progress.bytes);
         if let Some(error) = error {
@@ -422,13 +517,51 @@ impl Shared<'_> {
             }
             self.progress.files.fetch_add(1, Ordering::Relaxed);
             self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|file| file.index != index);
+            self.let_go(file);
             return None;
         };
+        if let Some(keeping) = &file.keeping {
+            keeping.open.fetch_add(1, Ordering::AcqRel);
+        }
         let joined = match (&mut open.joiner, self.pack_of(index), &self.inputs[index]) {
             (Some(joiner), Some(pack), Some(input)) => pack.join.as_ref().map(|plan| joiner.join(plan, &pack.decoder, &input.layout.prefixes, &mut chunk)),
             _ => None,
         };
-        Some(Work { file: index, chunk, joined })
+        Some(Work { file: file.clone(), chunk, joined })
+    }
+
+    /// Counts down a chunk, or the end, of a file whose rows are kept; the last one keeps them.
+    fn let_go(&self, file: &ActiveFile) {
+        let (Some(keeping), Some(keeper)) = (&file.keeping, self.keeper) else { return };
+        if keeping.open.fetch_sub(1, Ordering::AcqRel) > 1 || self.progress.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let take = |part: &Mutex<Part>| std::mem::take(&mut *part.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let parts: Vec<Part> = keeping.parts.iter().map(take).collect();
+        let unfinished = keeping.unfinished.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let has_failed = self.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter().any(|(index, _)| *index == file.index);
+        let parts = match (&keeper.keys[file.index], unfinished) {
+            // What a file gave before it failed counts in this run alone.
+            (Some(key), Some(unfinished)) if !has_failed => keeper.folder.finish(key, unfinished, parts, file.index as u32),
+            _ => Ok(parts),
+        };
+        match parts {
+            Ok(parts) => self.finished.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend(parts),
+            Err(error) => self.break_off(error),
+        }
+    }
+
+    /// Rows could not be put on disk: the run ends.
+    fn break_off(&self, error: std::io::Error) {
+        self.progress.stop.store(true, Ordering::Relaxed);
+        self.finished.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(Part { spill_error: Some(error), ..Part::default() });
+    }
+
+    /// Where the rows of a file are collected that is to be kept.
+    fn keeping(&self, index: usize) -> std::io::Result<Option<Keeping>> {
+        let Some(keeper) = self.keeper.filter(|keeper| keeper.keys[index].is_some()) else { return Ok(None) };
+        let parts = (0..self.settings.threads.max(1)).map(|_| Mutex::default()).collect();
+        Ok(Some(Keeping { unfinished: Mutex::new(Some(keeper.folder.start()?)), parts, open: AtomicUsize::new(1) }))
     }
 
     fn pack_of(&self, index: usize) -> Option<&Pack> {
@@ -457,7 +590,14 @@ impl Shared<'_> {
             };
             let pack = &self.library.packs[pack];
             let reader = FileReader { chunks: reader, joiner: pack.join.as_ref().map(|_| Joiner::new(&pack.decoder)) };
-            let active = Arc::new(ActiveFile { index, reader: Mutex::new(Some(reader)) });
+            let keeping = match self.keeping(index) {
+                Ok(keeping) => keeping,
+                Err(error) => {
+                    self.break_off(error);
+                    return false;
+                }
+            };
+            let active = Arc::new(ActiveFile { index, reader: Mutex::new(Some(reader)), keeping });
             self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(active);
             return true;
         }
@@ -473,17 +613,18 @@ pub(super) fn start(mut reader: Box<dyn Read + Send>, framing: Framing) -> std::
 
 /// What one worker read.
 #[derive(Default)]
-struct Part {
-    requests: RequestStore,
-    events: Vec<From<IdentityEventRow>>,
-    tickets: Vec<From<TicketRow>>,
-    rejects: Vec<Reject>,
-    ledger: HashMap<(u32, Option<i64>), Counts, foldhash::fast::FixedState>,
-    spill_error: Option<std::io::Error>,
+pub(super) struct Part {
+    pub requests: RequestStore,
+    pub events: Vec<From<IdentityEventRow>>,
+    pub tickets: Vec<From<TicketRow>>,
+    pub rejects: Vec<Reject>,
+    pub ledger: HashMap<(u32, Option<i64>), Counts, foldhash::fast::FixedState>,
+    pub spill_error: Option<std::io::Error>,
 }
 
 struct Worker<'a> {
     shared: &'a Shared<'a>,
+    number: usize,
     readers: Vec<Option<PackReader>>,
     peelers: [Peeler; 2],
     part: Part,
@@ -503,37 +644,50 @@ impl PackReader {
 }
 
 impl<'a> Worker<'a> {
-    fn new(shared: &'a Shared<'a>) -> Self {
+    fn new(shared: &'a Shared<'a>, number: usize) -> Self {
         let readers = shared.library.packs.iter().map(|_| None).collect();
-        Worker { shared, readers, peelers: Default::default(), part: Part::default() }
+        Worker { shared, number, readers, peelers: Default::default(), part: Part::default() }
     }
 
     fn run(mut self) -> Part {
         let mut spare = Vec::new();
         while let Some(work) = self.shared.next_chunk(&mut spare) {
-            self.read_chunk(work.file, &work.chunk, work.joined.as_deref());
-            spare = work.chunk.bytes;
-            if let Some(bound) = &self.shared.settings.bound
-                && self.part.requests.rows.bytes() > bound.bytes_per_thread
-                && let Err(error) = self.part.requests.spill(&bound.spill)
-            {
-                self.part.spill_error = Some(error);
-                self.shared.progress.stop.store(true, Ordering::Relaxed);
+            match &work.file.keeping {
+                None => self.read_chunk(work.file.index, &work.chunk, work.joined.as_deref(), None),
+                Some(keeping) => {
+                    let mut part = keeping.parts[self.number].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                    std::mem::swap(&mut self.part, &mut part);
+                    let spill = keeping.unfinished.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_ref().map(|file| file.spill.clone());
+                    self.read_chunk(work.file.index, &work.chunk, work.joined.as_deref(), spill.as_ref());
+                    std::mem::swap(&mut self.part, &mut part);
+                }
             }
+            self.shared.let_go(&work.file);
+            spare = work.chunk.bytes;
         }
         self.part
+    }
+
+    /// Puts the calls on disk that memory has no room for: into the file that keeps them, or into the temporary one.
+    fn bound_memory(&mut self, kept: Option<&Spill>) {
+        if let Some(bound) = &self.shared.settings.bound
+            && self.part.requests.rows.bytes() > bound.bytes_per_thread
+            && let Err(error) = self.part.requests.spill(kept.unwrap_or(&bound.spill))
+        {
+            self.shared.break_off(error);
+        }
     }
 
     /// Reads what files left open, once all have ended.
     fn read_edges(mut self, edges: Vec<Edge>) -> Part {
         for (file, (bytes, joined)) in join::settle(edges, |file| self.shared.files[file].pack) {
             let chunk = Chunk { bytes, offset: 0, first_record: 0, elements: Some(Vec::new()), header: None };
-            self.read_chunk(file, &chunk, Some(&joined));
+            self.read_chunk(file, &chunk, Some(&joined), None);
         }
         self.part
     }
 
-    fn read_chunk(&mut self, index: usize, chunk: &Chunk, joined: Option<&[Joined]>) {
+    fn read_chunk(&mut self, index: usize, chunk: &Chunk, joined: Option<&[Joined]>, kept: Option<&Spill>) {
         let Some(pack_index) = self.shared.files[index].pack else { return };
         let Some(Input { layout, is_parquet }) = &self.shared.inputs[index] else { return };
         let pack = &self.shared.library.packs[pack_index];
@@ -579,6 +733,7 @@ impl<'a> Worker<'a> {
         self.readers[pack_index] = Some(reader);
         self.shared.progress.records.fetch_add(records, Ordering::Relaxed);
         self.shared.progress.rejects.fetch_add((self.part.rejects.len() - rejects) as u64, Ordering::Relaxed);
+        self.bound_memory(kept);
     }
 }
 
@@ -705,11 +860,7 @@ impl Evidence {
             self.rejects.extend(part.rejects);
             self.spill_error = self.spill_error.take().or(part.spill_error);
             for (key, counts) in part.ledger {
-                let sum = self.ledger.entry(key).or_default();
-                sum.records += counts.records;
-                sum.rows += counts.rows;
-                sum.skipped += counts.skipped;
-                sum.rejects += counts.rejects;
+                self.ledger.entry(key).or_default().add(&counts);
             }
         }
         self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record, event.row.ordinal));

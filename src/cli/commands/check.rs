@@ -169,6 +169,7 @@ impl Sample {
             limits: plan.config.limits,
             addresses: plan.addresses,
             bound: None,
+            kept: None,
         };
         let (mut heads, mut copies, mut measured) = (Vec::new(), Vec::new(), 0);
         for (index, file) in found.files.iter().enumerate() {

@@ -35,6 +35,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         limits: config.limits,
         addresses: config.addresses,
         bound: None,
+        kept: None,
     };
     let spooled = if args.file.as_os_str() == STDIN { Some(spool_stdin()?) } else { None };
     let path = spooled.as_ref().map_or(args.file.clone(), |spooled| spooled.to_path_buf());

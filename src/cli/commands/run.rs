@@ -54,6 +54,8 @@ pub struct Plan {
     pub threads: usize,
     /// Bytes that record-level data may take in memory; more goes to disk.
     pub memory: usize,
+    /// Where what files give is kept for later runs.
+    pub frames: Option<PathBuf>,
     pub keep_raw: bool,
     /// Pseudonyms for people.
     pub hide_people: bool,
@@ -93,7 +95,13 @@ impl Plan {
             return Err(Failure::new("A001", "--keep-raw keeps the text of rejected records, and `privacy.hide_people` hides people's names")
                 .hint("leave one of them out"));
         }
+        let frames = args.frames.clone().or(config.frames.clone());
+        if frames.is_some() && (args.privacy || config.hide_people) {
+            return Err(Failure::new("A001", "--frames keeps names as they are logged, and people's names are to be hidden")
+                .hint("leave one of them out; `--frames` only saves time"));
+        }
         Ok(Plan {
+            frames,
             paths,
             period,
             as_of_us,
@@ -208,6 +216,9 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     // The configuration that is in use is no evidence, wherever it lies.
     let own = plan.config.file.as_ref().and_then(|file| file.canonicalize().ok());
     found.files.retain(|file| own.is_none() || file.canonicalize().ok() != own);
+    if let Some(kept) = plan.frames.as_ref().and_then(|folder| folder.canonicalize().ok()) {
+        found.files.retain(|file| !file.canonicalize().is_ok_and(|file| file.starts_with(&kept)));
+    }
     let output = |error| Failure::io("A020", plan.out.display().to_string(), error);
     let folder = if plan.is_dry_run { RunFolder::scratch() } else { RunFolder::start(&plan.out) }.map_err(output)?;
     let settings = ReadSettings {
@@ -221,6 +232,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
         limits: plan.config.limits,
         addresses: plan.addresses,
         bound: Some(memory_bound(plan, folder.path())),
+        kept: plan.frames.clone(),
     };
     let stdin = if named.len() < plan.paths.len() { Some(spool_stdin()?) } else { None };
     if let Some(stdin) = &stdin {
@@ -274,6 +286,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let rejects: u64 = evidence.ledger.values().map(|counts| counts.rejects).sum();
     let mut notes = notes(&evidence, &found, &library);
     notes.extend(stray_note(&calendar));
+    notes.extend(evidence.tally.iter().flat_map(|tally| tally.describe().lines().map(terminal_safe).collect::<Vec<_>>()));
     let failed_gates = failed_gates(plan, &rows, &calendar.headline, records, rejects);
     let manifest = manifest(plan, &library, &catalog, &calendar, &evidence, &digests, &results, &clock, records, rejects, &failed_gates);
     write_text(&folder.path().join("run.json"), &(serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n")).map_err(output)?;

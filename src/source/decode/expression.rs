@@ -2,6 +2,7 @@
 
 use super::column::{Target, WantedColumns};
 use crate::record::field::{FieldKind, Span};
+use crate::source::lazy_regex::LazyRegex;
 use regex::bytes::{CaptureLocations, Regex};
 
 /// One compiled expression; its groups are its columns. A dot in a column's name is written `__` in the group's.
@@ -13,7 +14,7 @@ pub struct Expression {
 
 impl Expression {
     pub fn compile(text: &str, wanted: &WantedColumns) -> Result<Self, String> {
-        crate::source::plan::regex_of(text)?;
+        LazyRegex::new(text)?;
         let regex = Regex::new(text).map_err(|error| error.to_string())?;
         let groups = regex.capture_names().enumerate().filter_map(|(group, name)| Some((group, wanted.target(&name?.replace("__", ".")))));
         let targets = groups.filter(|(_, target)| target.is_wanted()).collect();
