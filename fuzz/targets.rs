@@ -14,9 +14,11 @@ use credlens::source::decode::RecordReader;
 use credlens::source::decode::json::validate;
 use credlens::source::detect::{Detected, detect};
 use credlens::source::library::{Library, Pack};
+use credlens::source::open::{Limits, open};
 use credlens::source::read::{Progress, ReadSettings, read_all};
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::io::Read;
+use std::sync::{Arc, LazyLock};
 
 /// The embedded packs.
 pub static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::new(&[]).expect("the embedded packs compile"));
@@ -74,7 +76,24 @@ pub fn file_as(bytes: &[u8], pack: Option<usize>) {
     let evidence = read_all(&[file.path().to_path_buf()], &LIBRARY, &settings, &Progress::default());
     let sum = |count: fn(&credlens::source::read::Counts) -> u64| evidence.ledger.values().map(count).sum::<u64>();
     assert_eq!(sum(|counts| counts.records), sum(|counts| counts.rows + counts.duplicates + counts.skipped + counts.rejects));
-    assert_eq!(sum(|counts| counts.rejects), evidence.rejects.len() as u64);
+    assert_eq!(sum(|counts| counts.rejects), evidence.rejects.len());
+}
+
+/// A file of any compression: no more comes out than its limits allow, the same each time, and its ledger adds up.
+pub fn archive(bytes: &[u8]) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), bytes).expect("it can be written");
+    let limits = Limits { decompressed: 1_000_000, ..Limits::default() };
+    let expand = || {
+        let mut out = Vec::new();
+        let outcome = open(file.path(), &Arc::default(), &limits).and_then(|mut source| source.reader.read_to_end(&mut out));
+        (outcome.map_err(|error| error.to_string()), out)
+    };
+    let (outcome, out) = expand();
+    assert_eq!((&outcome, &out), (&expand().0, &expand().1));
+    // UTF-16 becomes at most half as long again, and a plain file is as long as it is.
+    assert!(out.len() as u64 <= limits.decompressed.max(bytes.len() as u64) * 3 / 2, "{} bytes", out.len());
+    self::file(bytes);
 }
 
 /// A document (OpenAPI, Terraform state and others) or other inventory, read by every pack of its kind.

@@ -68,7 +68,7 @@ fn every_good_record_counts_once_and_every_broken_one_is_a_reject() {
         assert_eq!(ids.len(), good.len(), "seed {seed}: each once");
         assert_eq!(ids.iter().map(|id| id.to_string()).collect::<BTreeSet<_>>(), good, "seed {seed}");
         let file_name = |file: u32| reading.evidence.files[file as usize].path.file_name().expect("a name").to_string_lossy().into_owned();
-        let rejects: Vec<(String, u64)> = reading.evidence.rejects.iter().map(|reject| (file_name(reject.file), reject.record)).collect();
+        let rejects: Vec<(String, u64)> = reading.rejects.iter().map(|reject| (file_name(reject.file), reject.record)).collect();
         assert_eq!(rejects.len(), bad.len(), "seed {seed}: each once");
         assert_eq!(rejects.into_iter().collect::<BTreeSet<_>>(), bad, "seed {seed}");
         for counts in reading.evidence.ledger.values() {

@@ -17,7 +17,7 @@ fn check(files: &[(&str, String)], frame: &'static str, expected: &[Value]) {
     }
     let reading = sources.read();
     let rows = &reading.rows[frame];
-    let told: Vec<String> = reading.evidence.rejects.iter().map(|reject| format!("record {}: {}", reject.record, reject.reason)).collect();
+    let told: Vec<String> = reading.rejects.iter().map(|reject| format!("record {}: {}", reject.record, reject.reason)).collect();
     assert_eq!(rows.len(), expected.len(), "rows of {frame}; rejects: {told:?}; rows: {rows:#?}");
     for (number, (row, wanted)) in rows.iter().zip(expected).enumerate() {
         check_row(&format!("{frame} row {}", number + 1), row, wanted);
@@ -941,7 +941,7 @@ fn exceptions_are_checked_entry_by_entry() {
     let reading = sources.read();
     let ids: Vec<&str> = reading.evidence.inventory.exceptions.iter().map(|entry| entry.id.as_str()).collect();
     assert_eq!(ids, ["E1", "E4"]);
-    let reasons: Vec<(u64, &str)> = reading.evidence.rejects.iter().map(|reject| (reject.record, reject.reason)).collect();
+    let reasons: Vec<(u64, &str)> = reading.rejects.iter().map(|reject| (reject.record, reject.reason)).collect();
     assert_eq!(reasons, [(2, "unknown_control"), (3, "names_neither_api_nor_identity")]);
     let counts = reading.ledger_of("exceptions.toml");
     assert_eq!((counts.records, counts.rows, counts.rejects), (4, 2, 2));

@@ -64,7 +64,7 @@ fn a_broken_event_makes_a_reject_of_its_whole_record() {
     let reading = read(format!("{}\n{broken}\n", activity(1, &["authorize"])));
     let found = counts(&reading, "log");
     assert_eq!((found.rows, found.rejects, reading.rows["identity_events"].len()), (1, 1, 1));
-    assert_eq!(reading.evidence.rejects[0].reason, "missing_event_type");
+    assert_eq!(reading.rejects[0].reason, "missing_event_type");
 }
 
 /// What a program says among its records is of no interest; what is left of a record is a reject.
@@ -75,7 +75,7 @@ fn messages_of_the_program_among_json_lines_are_passed_over() {
     let reading = read(format!("{}\n{messages}{}\n{remains}{}\n{}\n{}\n{}\n", okta(1), okta(2), okta(3), okta(4), okta(5), okta(6)));
     let found = counts(&reading, "log");
     assert_eq!((found.records, found.rows, found.skipped, found.rejects), (12, 6, 2, 4));
-    let rejects: Vec<u64> = reading.evidence.rejects.iter().map(|reject| reject.record).collect();
+    let rejects: Vec<u64> = reading.rejects.iter().map(|reject| reject.record).collect();
     assert_eq!(rejects, [5, 6, 7, 8]);
 }
 
@@ -108,7 +108,7 @@ fn carriers_give_the_records_that_they_carry() {
     for content in carried {
         let reading = read(&content);
         assert_eq!(reading.format_of("log"), Some("okta"), "{content}: {:?}", reading.evidence.files[0].state);
-        assert_eq!(counts(&reading, "log").rows, 2, "{content}: {:?}", reading.evidence.rejects);
+        assert_eq!(counts(&reading, "log").rows, 2, "{content}: {:?}", reading.rejects);
         assert_eq!(texts(&reading.rows["identity_events"], "event_id"), ["u1", "u2"], "{content}");
     }
 }
@@ -224,7 +224,7 @@ fn rows_of_csv_are_read_as_the_json_that_their_columns_name() {
     let json = json!({"EVENT_ID": "9", "EVENT_TIMESTAMP": "2026-05-04T09:00:00.000Z", "EVENT_TYPE": "LOGIN", "USER_NAME": "ANN", "IS_SUCCESS": "NO"});
     let reading = Sources::new().file("in/a.csv", csv).file("in/b.json", json.to_string()).read();
     assert_eq!((reading.format_of("a.csv"), reading.format_of("b.json")), (Some("snowflake"), Some("snowflake")));
-    let rejects: Vec<_> = reading.evidence.rejects.iter().map(|reject| (reject.record, reject.reason)).collect();
+    let rejects: Vec<_> = reading.rejects.iter().map(|reject| (reject.record, reject.reason)).collect();
     assert_eq!(rejects, [(3, "bad_timestamp"), (4, "wrong_column_count")]);
     let mut rows = reading.rows["identity_events"].clone();
     for row in &mut rows {

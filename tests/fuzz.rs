@@ -1,9 +1,11 @@
 //! A fixed budget of mutations of the fixtures against everything that reads bytes: nothing panics, and what each target says
-//! holds (`fuzz/targets.rs`). The same mutations every time; `CREDLENS_FUZZ=10` makes ten times as many.
+//! holds (`fuzz/targets.rs`). The same mutations every time; `CREDLENS_FUZZ=10` makes ten times as many, and another
+//! `CREDLENS_FUZZ_SEED` makes others.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
 
+use crate::ledger::{bzip2, gzip, xz, zstd};
 use crate::support::{files_under, project};
 use std::sync::LazyLock;
 
@@ -50,10 +52,11 @@ impl Numbers {
         (self.0 >> 33) as usize % limit.max(1)
     }
 
-    /// A few changes to one seed, sometimes with a piece of another.
+    /// A few changes to one seed, now and then many, sometimes with a piece of another.
     fn mutate(&mut self, seeds: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = seeds[self.below(seeds.len())].clone();
-        for _ in 0..1 + self.below(4) {
+        let most = if self.below(16) == 0 { 40 } else { 4 };
+        for _ in 0..1 + self.below(most) {
             let at = self.below(bytes.len() + 1);
             let end = (at + self.below(64)).min(bytes.len());
             match self.below(7) {
@@ -78,13 +81,17 @@ impl Numbers {
     }
 }
 
+/// A number in the environment. One that is no number is a mistake, not a default: a session would test less than it says.
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
 /// Runs a target over its seeds as they are, then over mutations of them.
 fn fuzz(target: fn(&[u8]), seeds: &[Vec<u8>], budget: usize) {
     assert!(!seeds.is_empty());
     seeds.iter().for_each(|seed| target(seed));
-    let times: usize = std::env::var("CREDLENS_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let mut numbers = Numbers(42);
-    for number in 0..budget * times {
+    let mut numbers = Numbers(variable("CREDLENS_FUZZ_SEED").unwrap_or(42));
+    for number in 0..budget * variable("CREDLENS_FUZZ").unwrap_or(1) as usize {
         let bytes = numbers.mutate(seeds);
         let outcome = std::panic::catch_unwind(|| target(&bytes));
         assert!(outcome.is_ok(), "mutation {number} fails: {:?}", String::from_utf8_lossy(&bytes));
@@ -126,6 +133,19 @@ fn every_decoder_withstands_mutations() {
 #[test]
 fn the_ledger_of_mutated_files_adds_up() {
     fuzz(targets::file, &SAMPLES, 300);
+}
+
+/// Logs in every compression: what a damaged one gives is within its limit, and all of it is in the ledger.
+#[test]
+fn compressed_files_withstand_mutations() {
+    let logs = SAMPLES.iter().step_by(7).filter(|log| log.len() < 4_000);
+    let packed: Vec<Vec<u8>> = logs.flat_map(|log| [gzip(log), zstd(log), bzip2(log), xz(log), [gzip(log), gzip(log)].concat()]).collect();
+    fuzz(targets::archive, &packed, 300);
+}
+
+#[test]
+fn parquet_files_withstand_mutations() {
+    fuzz(targets::file, &crate::parquet_input::seeds(), 300);
 }
 
 #[test]

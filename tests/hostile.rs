@@ -29,7 +29,7 @@ fn read(sources: &Sources, file: &str) -> (Vec<String>, Vec<(u64, &'static str)>
     let reading = sources.read();
     let index = reading.evidence.files.iter().position(|other| other.path.as_os_str().as_bytes().ends_with(file.as_bytes()));
     let ids = reading.rows["requests"].iter().filter_map(|row| row["request_id"].as_str()).map(str::to_string).collect();
-    let rejects = reading.evidence.rejects.iter().filter(|reject| Some(reject.file as usize) == index);
+    let rejects = reading.rejects.iter().filter(|reject| Some(reject.file as usize) == index);
     for counts in reading.evidence.ledger.values() {
         assert_eq!(counts.records, counts.rows + counts.duplicates + counts.skipped + counts.rejects, "{counts:?}");
     }

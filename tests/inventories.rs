@@ -136,6 +136,6 @@ fn a_realm_export_fills_what_the_table_of_identities_leaves_open() {
 fn a_broken_document_is_a_reject_with_its_reason() {
     let sources = Sources::new().file("in/a.yaml", "openapi: 3.0.0\npaths: {}\nx: y: z\n").file("in/b.json", "{\"openapi\":\"3.0.0\",\"info\":{},\"paths\":{");
     let reading = sources.read();
-    let reasons: Vec<&str> = reading.evidence.rejects.iter().map(|reject| reject.reason).collect();
+    let reasons: Vec<&str> = reading.rejects.iter().map(|reject| reject.reason).collect();
     assert_eq!(reasons, ["invalid_yaml", "truncated_json"]);
 }

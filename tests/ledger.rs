@@ -23,7 +23,7 @@ fn read(content: impl AsRef<[u8]>) -> (Counts, Vec<String>, Vec<(u64, &'static s
     let reading = sources.read();
     let counts = reading.ledger_of("log");
     assert_eq!(counts.records, counts.rows + counts.rejects + counts.duplicates + counts.skipped, "the ledger adds up: {counts:?}");
-    (counts, ids(&reading.rows["requests"]), reading.evidence.rejects.iter().map(|reject| (reject.record, reject.reason)).collect())
+    (counts, ids(&reading.rows["requests"]), reading.rejects.iter().map(|reject| (reject.record, reject.reason)).collect())
 }
 
 fn counts(records: u64, rows: u64, duplicates: u64, rejects: u64) -> Counts {

@@ -12,7 +12,7 @@ fn with_pack(pack: &str, log: &str) -> Sources {
 fn only_row<'a>(reading: &'a Reading, frame: &str) -> &'a Row {
     assert_eq!(reading.format_of("log"), Some("own"), "{:?}", reading.evidence.files[0].state);
     let rows = &reading.rows[frame];
-    assert_eq!(rows.len(), 1, "{:?}", reading.evidence.rejects);
+    assert_eq!(rows.len(), 1, "{:?}", reading.rejects);
     &rows[0]
 }
 
@@ -83,7 +83,7 @@ reported_at = { path = "@each.at", form = "any" }
     let tickets: Vec<_> = reading.rows["revocation_tickets"].iter().map(|row| row["ticket"].clone()).collect();
     assert_eq!(tickets, [json!("L1"), json!("L2")]);
     let counts = reading.ledger_of("log");
-    assert_eq!((counts.records, counts.rows, counts.duplicates, counts.rejects), (4, 2, 1, 1), "{:?}", reading.evidence.rejects);
+    assert_eq!((counts.records, counts.rows, counts.duplicates, counts.rejects), (4, 2, 1, 1), "{:?}", reading.evidence.rejects.counts());
 }
 
 #[test]
@@ -112,7 +112,7 @@ columns.credential = { path = "Key", prefix = "key:" }
         "event_time": "2026-05-01T20:30:00Z", "provider": "acme-idp", "action": "credential_revoked", "outcome": "failure", "identity": "svc", "credential": "key:k1",
     });
     check(only_row(&reading, "identity_events"), expected);
-    assert_eq!(reading.evidence.rejects[0].reason, "missing_event_time", "a day without its clock is no instant");
+    assert_eq!(reading.rejects[0].reason, "missing_event_time", "a day without its clock is no instant");
 }
 
 #[test]
@@ -162,7 +162,7 @@ text = ["missing", "note"]
         only_row(&reading, "revocation_tickets"),
         json!({"ticket": "T-1", "tracker": "mail", "reported_at": "2026-05-01T00:00:00Z", "credential": "key:ak1"}),
     );
-    assert_eq!(reading.evidence.rejects.len(), 1);
+    assert_eq!(reading.rejects.len(), 1);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn dates_of_a_source_are_read_in_its_order_and_zone() {
     let own = "id = 'own'\ntitle = 'Ours'\nkind = 'gateway'\n[detect]\nrequired = ['when']\n[request]\nevent_time = { path = 'when', form = 'locale' }\n";
     let log = "{\"when\":\"03/04/2026 08:00\"}\n{\"when\":\"13/04/2026 08:00\"}\n";
     let unknown = with_pack(own, log).read();
-    assert_eq!(unknown.evidence.rejects.iter().map(|reject| (reject.record, reject.reason)).collect::<Vec<_>>(), [(1, "ambiguous_date")]);
+    assert_eq!(unknown.rejects.iter().map(|reject| (reject.record, reject.reason)).collect::<Vec<_>>(), [(1, "ambiguous_date")]);
     let ticket = json!({"result": [{"number": "INC1", "sys_id": "s", "opened_at": "03/04/2026 08:00:00", "short_description": "revoke a key", "state": "1"}]});
     let read = |config: &str| Sources::new().file("in/log", ticket.to_string()).file("credlens.toml", config).read();
     let config = |order: &str| {
@@ -357,7 +357,7 @@ fn records_in_columns_of_csv_behind_words_and_in_base64_are_read() {
     let reading = sources.read();
     let mut ids: Vec<&Value> = reading.rows["identity_events"].iter().map(|row| &row["event_id"]).collect();
     ids.sort_by_key(|id| id.to_string());
-    assert_eq!(ids, ["e1", "e2", "e3", "e4", "e5", "e6"], "{:?}", reading.evidence.rejects);
+    assert_eq!(ids, ["e1", "e2", "e3", "e4", "e5", "e6"], "{:?}", reading.evidence.rejects.counts());
     assert_eq!(reading.ledger_of("table.csv").records, 3);
 }
 
@@ -393,5 +393,5 @@ fn a_log_without_dates_is_read_with_the_date_of_its_source() {
     let dated = Sources::new().file("in/log", log).file("credlens.toml", "[sources.keycloak_text]\ndate = \"2026-05-20\"\n").read();
     assert_eq!(dated.rows["identity_events"].first().map(|row| row["event_time"].clone()), Some(json!("2026-05-20T21:01:45.403Z")));
     let undated = Sources::new().file("in/log", log).read();
-    assert_eq!(undated.evidence.rejects.iter().map(|reject| reject.reason).collect::<Vec<_>>(), ["bad_timestamp"]);
+    assert_eq!(undated.rejects.iter().map(|reject| reject.reason).collect::<Vec<_>>(), ["bad_timestamp"]);
 }

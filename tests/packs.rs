@@ -78,7 +78,7 @@ fn check_sample(id: &str, folder: &Path) {
     let places = |rows: Vec<&(String, i64)>| rows.into_iter().map(|(frame, record)| format!("{frame} record {record}")).collect::<Vec<_>>().join(", ");
     let missing = places(wanted.keys().filter(|key| !found.contains_key(key)).collect());
     let more = places(found.keys().filter(|key| !wanted.contains_key(key)).collect());
-    let rejects: Vec<String> = reading.evidence.rejects.iter().map(|reject| format!("{} {}", reject.record, reject.reason)).collect();
+    let rejects: Vec<String> = reading.rejects.iter().map(|reject| format!("{} {}", reject.record, reject.reason)).collect();
     assert!(missing.is_empty() && more.is_empty(), "missing rows: [{missing}], unexpected rows: [{more}], rejects: {rejects:?}");
     for (key, rows) in &wanted {
         assert_eq!(rows.len(), found[key].len(), "rows of {} record {}", key.0, key.1);
@@ -176,7 +176,7 @@ fn samples_by_others_are_detected_and_read() {
         match reading.format_of(&name_of(&file)) {
             Some(found) if found == format => {
                 if counts.rejects * 100 >= counts.records.max(1) && !line.contains(CUT_DOWN) {
-                    let reasons: BTreeSet<&str> = reading.evidence.rejects.iter().map(|reject| reject.reason).collect();
+                    let reasons: BTreeSet<&str> = reading.rejects.iter().map(|reject| reject.reason).collect();
                     told.push(format!("{path}: {} of {} records rejected: {reasons:?}", counts.rejects, counts.records));
                 }
             }

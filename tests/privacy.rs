@@ -135,6 +135,29 @@ fn a_person_has_one_pseudonym_everywhere() {
     assert!(people.is_disjoint(&identities(&other)));
 }
 
+/// What looks at single files or at samples knows no inventory: it names nobody at all.
+#[test]
+fn with_privacy_inspect_and_check_name_nobody() {
+    let sources = sources("[privacy]\nhide_people = true\naddresses = \"network\"\n");
+    let mut told = String::new();
+    for file in ["kong.ndjson", "okta.ndjson", "jira.ndjson"] {
+        let plain = crate::support::run_in(&sources.path().join("in"), &["inspect", file]).stdout;
+        assert!(PEOPLE.iter().any(|name| plain.contains(name)), "{file} names somebody: {plain}");
+        for finished in [sources.run(&["inspect", &format!("in/{file}")]), crate::support::run_in(&sources.path().join("in"), &["inspect", "--privacy", file])]
+        {
+            assert!(finished.status == Some(0) && finished.stdout.contains("person-"), "{}", finished.stderr);
+            told += &(finished.stdout + &finished.stderr);
+        }
+    }
+    for arguments in [["check", "in"].as_slice(), &["check", "in", "--privacy", "-vv"], &["run", "in", "--dry-run", "-vv"], &["explain", "identities"]] {
+        let finished = sources.run(arguments);
+        assert_ne!(finished.status, Some(2), "{}", finished.stderr);
+        told += &(finished.stdout + &finished.stderr);
+    }
+    let named: Vec<&&str> = PEOPLE.iter().chain(&ADDRESSES).filter(|word| told.contains(**word)).collect();
+    assert!(named.is_empty(), "{named:?} in {told}");
+}
+
 #[test]
 fn raw_rejects_and_privacy_exclude_each_other() {
     let plain = sources("").run(&["run", "in", "--privacy", "--keep-raw"]);

@@ -119,6 +119,26 @@ fn raw_secrets_never_reach_an_output() {
         let inspected = sources.run(&["inspect", &format!("in/{file}")]);
         told.extend(leaks(&format!("inspect {file}"), (inspected.stdout + &inspected.stderr).as_bytes(), &planted.secrets));
     }
+    // Commands that read the finished run or look at the files again; the most talkative run.
+    let run = folder.to_string_lossy().into_owned();
+    let commands: [&[&str]; 9] = [
+        &["run", "in", "--out", "other", "--max-rejects", "50%", "-vv", "--no-progress"],
+        &["check", "in", "-v"],
+        &["query", "open_cases", "--run", &run],
+        &["query", "select * exclude (scopes) from requests", "--run", &run, "--format", "json"],
+        &["query", "select credential, identity, route from requests", "--run", &run, "--format", "csv"],
+        &["explain", "requests"],
+        &["retro", "--run", &run, "--ticket", "SEC-1", "--out", "retro"],
+        &["retro", "--run", &run, "--credential", &secret("apikey header"), "--out", "retro"],
+        &["diff", &run, &run],
+    ];
+    for arguments in commands {
+        let finished = sources.run(arguments);
+        told.extend(leaks(&format!("{arguments:?}"), (finished.stdout + &finished.stderr).as_bytes(), &planted.secrets));
+    }
+    let retros = files_under(&sources.path().join("retro"));
+    assert!(retros.len() >= 2, "retro wrote something");
+    retros.iter().for_each(|(name, bytes)| told.extend(leaks(&format!("retro {name}"), bytes, &planted.secrets)));
     assert!(told.is_empty(), "{} leaks:\n{}", told.len(), told.join("\n"));
     // The search itself can find something: what is no secret is there, as is each secret's digest.
     let requests = json!(read_parquet(&folder.join("parquet/frames/requests/month=2026-05/part-0.parquet"))).to_string();

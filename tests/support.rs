@@ -10,6 +10,7 @@ use credlens::record::token::Digester;
 use credlens::source::discover::discover;
 use credlens::source::library::Library;
 use credlens::source::read::{Counts, Evidence, MemoryBound, Progress, ReadSettings, read_all};
+use credlens::source::rejects::Reject;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -158,6 +159,8 @@ pub struct Reading {
     pub evidence: Evidence,
     /// Runs of calls that went to disk while reading; the frames hold them now.
     pub segments: usize,
+    /// In the order of rejects.parquet.
+    pub rejects: Vec<Reject>,
     pub frames: Frames,
     pub library: Arc<Library>,
     /// Frame -> rows, in the order written.
@@ -197,7 +200,8 @@ impl Reading {
         let settings = FrameSettings { credential_aliases: config.credential_aliases.clone(), grammar: config.grammar.clone(), metadata: Default::default() };
         let frames = build_frames(&mut evidence, &library, &settings, folder.path()).expect("frames can be written");
         let rows = ["requests", "identity_events", "revocation_tickets"].into_iter().map(|frame| (frame, read_frame(folder.path(), frame))).collect();
-        Reading { evidence, segments, frames, library, rows, _folder: folder }
+        let rejects = evidence.rejects.all().expect("rejects can be read back");
+        Reading { evidence, segments, rejects, frames, library, rows, _folder: folder }
     }
 
     /// The pack a file was detected as, by the end of its path.

@@ -15,11 +15,13 @@ mod parquet_input;
 
 mod completeness;
 mod determinism;
+mod effort;
 mod faults;
 mod fuzz;
 mod games;
 mod hostile;
 mod ledger;
+mod memory;
 mod privacy;
 mod secrets;
 

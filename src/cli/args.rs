@@ -222,6 +222,9 @@ pub struct InspectArgs {
     /// Records to show
     #[arg(long, default_value_t = 10)]
     pub records: usize,
+    /// Pseudonyms for every name, and only the network of client addresses
+    #[arg(long)]
+    pub privacy: bool,
 }
 
 /// `credlens query`.

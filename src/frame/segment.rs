@@ -1,5 +1,5 @@
-//! Calls that memory has no room for: sorted runs in a file, read back by range of instants. The file is an unnamed temporary
-//! one, or one that keeps what a log gave for later runs.
+//! Calls that memory has no room for (and other records: `Spill`): sorted runs in a file, read back by range of instants. The
+//! file is an unnamed temporary one, or one that keeps what a log gave for later runs.
 //!
 //! A segment holds the columns of a `RequestRows` one after the other, little-endian, in the frame's order. Of its instants
 //! every 1,024th stays in memory, so that a range is found with one small read. The temporary file has no name: when the
@@ -41,21 +41,53 @@ impl Spill {
         }
         Ok(file.as_ref().expect("set above").clone())
     }
+
+    /// Appends bytes: the file, and where in it they begin.
+    pub fn append(&self, bytes: &[u8]) -> io::Result<(SpillFile, u64)> {
+        let file = self.file()?;
+        let start = {
+            let mut open = file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let start = open.seek(SeekFrom::End(0))?;
+            open.write_all(bytes)?;
+            start
+        };
+        Ok((SpillFile::Open(file), start))
+    }
+}
+
+/// The file of what memory has no room for.
+#[derive(Clone)]
+pub enum SpillFile {
+    Open(Arc<Mutex<File>>),
+    /// Opened for each read: of such files there may be more than a process can have open.
+    Named(Arc<Path>),
+}
+
+impl SpillFile {
+    /// Bytes from a place on; an error where there are fewer.
+    pub fn read(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        match self {
+            SpillFile::Open(file) => read_at(&mut file.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), start, length),
+            SpillFile::Named(path) => File::open(path)
+                .and_then(|mut file| read_at(&mut file, start, length))
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+        }
+    }
+}
+
+fn read_at(file: &mut File, start: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    file.seek(SeekFrom::Start(start))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A sorted run of calls on disk.
 pub struct Segment {
-    place: Place,
+    file: SpillFile,
     layout: SegmentLayout,
     /// The number of the source file that all rows are of, where it is not the one on disk.
     file_number: Option<u32>,
-}
-
-/// Where the bytes of a segment are.
-enum Place {
-    Open(Arc<Mutex<File>>),
-    /// Opened for each read: of such files there may be more than a process can have open.
-    Named(PathBuf),
 }
 
 /// Where in its file a segment is, and what stays in memory of it.
@@ -154,23 +186,17 @@ impl Segment {
         let at = |row: u32| rows.event_us[row as usize];
         let index = order.iter().step_by(INDEX_STEP).map(|&row| at(row)).collect();
         let last_us = order.last().map_or(i64::MIN, |&row| at(row));
-        let file = spill.file()?;
-        let start = {
-            let mut open = file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let start = open.seek(SeekFrom::End(0))?;
-            open.write_all(&columns.bytes)?;
-            start
-        };
+        let (file, start) = spill.append(&columns.bytes)?;
         let mut starts = [0; COLUMNS];
         for (place, offset) in starts.iter_mut().zip(columns.starts) {
             *place = start + offset;
         }
-        Ok(Segment { place: Place::Open(file), layout: SegmentLayout { rows: order.len(), starts, index, last_us }, file_number: None })
+        Ok(Segment { file, layout: SegmentLayout { rows: order.len(), starts, index, last_us }, file_number: None })
     }
 
     /// A segment of a file that an earlier run, or an earlier moment of this one, wrote; all of its rows are of one source file.
-    pub fn of_file(path: &Path, layout: SegmentLayout, file_number: u32) -> Segment {
-        Segment { place: Place::Named(path.to_path_buf()), layout, file_number: Some(file_number) }
+    pub fn of_file(file: SpillFile, layout: SegmentLayout, file_number: u32) -> Segment {
+        Segment { file, layout, file_number: Some(file_number) }
     }
 
     /// What must be known to read the segment again.
@@ -196,16 +222,8 @@ impl Segment {
         self.layout.last_us
     }
 
-    /// Does something with the open file.
-    fn with_file<T>(&self, read: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
-        match &self.place {
-            Place::Open(file) => read(&mut file.lock().unwrap_or_else(|poisoned| poisoned.into_inner())),
-            Place::Named(path) => read(&mut File::open(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?),
-        }
-    }
-
-    fn read<T: Fixed>(&self, file: &mut File, column: usize, rows: &Range<usize>) -> io::Result<Vec<T>> {
-        let bytes = read_bytes(file, self.layout.starts[column] + (rows.start * T::WIDTH) as u64, rows.len() * T::WIDTH)?;
+    fn read<T: Fixed>(&self, column: usize, rows: &Range<usize>) -> io::Result<Vec<T>> {
+        let bytes = self.file.read(self.layout.starts[column] + (rows.start * T::WIDTH) as u64, rows.len() * T::WIDTH)?;
         Ok(bytes.chunks_exact(T::WIDTH).map(T::get).collect())
     }
 
@@ -219,59 +237,48 @@ impl Segment {
             return Ok(0);
         }
         let start = (step - 1) * INDEX_STEP;
-        let instants: Vec<i64> = self.with_file(|file| self.read(file, EVENT_US, &(start..(start + INDEX_STEP).min(self.layout.rows))))?;
+        let instants: Vec<i64> = self.read(EVENT_US, &(start..(start + INDEX_STEP).min(self.layout.rows)))?;
         Ok(start + instants.partition_point(|&instant| instant < at))
     }
 
     /// The instant of a row.
     pub fn instant(&self, row: usize) -> io::Result<i64> {
-        Ok(self.with_file(|file| self.read::<i64>(file, EVENT_US, &(row..row + 1)))?[0])
+        Ok(self.read::<i64>(EVENT_US, &(row..row + 1))?[0])
     }
 
     /// Reads a range of rows.
     pub fn load(&self, rows: Range<usize>) -> io::Result<RequestRows> {
-        self.with_file(|file| self.load_from(file, rows))
-    }
-
-    fn load_from(&self, file: &mut File, rows: Range<usize>) -> io::Result<RequestRows> {
         let mut loaded = RequestRows::default();
         for (number, column) in loaded.symbols.iter_mut().enumerate() {
-            *column = self.read(file, number, &rows)?;
+            *column = self.read(number, &rows)?;
         }
         let mut next = EVENT_US..;
         let mut column = || next.next().expect("endless");
-        loaded.event_us = self.read(file, column(), &rows)?;
-        loaded.file = self.read(file, column(), &rows)?;
+        loaded.event_us = self.read(column(), &rows)?;
+        loaded.file = self.read(column(), &rows)?;
         if let Some(number) = self.file_number {
             loaded.file.fill(number);
         }
-        loaded.record = self.read(file, column(), &rows)?;
-        loaded.token_issued_us = self.read(file, column(), &rows)?;
-        loaded.token_expires_us = self.read(file, column(), &rows)?;
-        loaded.status = self.read(file, column(), &rows)?;
-        loaded.decision = self.read(file, column(), &rows)?;
-        loaded.violation = self.read(file, column(), &rows)?;
-        loaded.evidence = self.read(file, column(), &rows)?;
-        loaded.scheme = self.read(file, column(), &rows)?;
-        self.load_ids(file, &rows, &mut loaded)?;
+        loaded.record = self.read(column(), &rows)?;
+        loaded.token_issued_us = self.read(column(), &rows)?;
+        loaded.token_expires_us = self.read(column(), &rows)?;
+        loaded.status = self.read(column(), &rows)?;
+        loaded.decision = self.read(column(), &rows)?;
+        loaded.violation = self.read(column(), &rows)?;
+        loaded.evidence = self.read(column(), &rows)?;
+        loaded.scheme = self.read(column(), &rows)?;
+        self.load_ids(&rows, &mut loaded)?;
         Ok(loaded)
     }
 
-    fn load_ids(&self, file: &mut File, rows: &Range<usize>, loaded: &mut RequestRows) -> io::Result<()> {
-        let before = if rows.start == 0 { 0 } else { self.read::<u64>(file, ID_ENDS, &(rows.start - 1..rows.start))?[0] };
-        let ends: Vec<u64> = self.read(file, ID_ENDS, rows)?;
+    fn load_ids(&self, rows: &Range<usize>, loaded: &mut RequestRows) -> io::Result<()> {
+        let before = if rows.start == 0 { 0 } else { self.read::<u64>(ID_ENDS, &(rows.start - 1..rows.start))?[0] };
+        let ends: Vec<u64> = self.read(ID_ENDS, rows)?;
         let end = ends.last().copied().unwrap_or(before);
-        loaded.request_ids = read_bytes(file, self.layout.starts[ID_BYTES] + before, (end - before) as usize)?;
+        loaded.request_ids = self.file.read(self.layout.starts[ID_BYTES] + before, (end - before) as usize)?;
         loaded.request_id_ends = ends.into_iter().map(|end| end - before).collect();
         Ok(())
     }
-}
-
-fn read_bytes(file: &mut File, start: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    file.seek(SeekFrom::Start(start))?;
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -398,7 +398,7 @@ impl RequestPlan {
         shows_headers && certificate != Certificate::NotShown
     }
 
-    fn confirmation<'a>(&'a self, context: &mut Context<'a>, came: &CredentialThatCame, certificate: Certificate) -> Confirmation {
+    fn confirmation<'a>(&'a self, context: &Context<'a>, came: &CredentialThatCame, certificate: Certificate) -> Confirmation {
         if !came.token_is_jwt {
             if !self.claims_present.as_ref().is_some_and(|condition| condition.holds(context)) {
                 return Confirmation::TokenUnreadable;
@@ -408,8 +408,8 @@ impl RequestPlan {
             let claims = Claims { cnf_jkt: jkt, cnf_x5t_s256: thumbprint, ..Default::default() };
             return self.confirmation_of(&claims, context, certificate);
         }
-        match context.token.claims.clone() {
-            Some(claims) => self.confirmation_of(&claims, context, certificate),
+        match &context.token.claims {
+            Some(claims) => self.confirmation_of(claims, context, certificate),
             None => Confirmation::TokenUnreadable,
         }
     }

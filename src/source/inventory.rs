@@ -9,7 +9,8 @@ use crate::source::document::{DocumentRecord, Surroundings};
 use crate::source::library::{Library, Pack};
 use crate::source::open;
 use crate::source::pack::{DecoderKind, InventoryMap};
-use crate::source::read::{Evidence, FileState, ReadSettings, Reject, SourceFile};
+use crate::source::read::{Evidence, FileState, ReadSettings, SourceFile};
+use crate::source::rejects::Reject;
 use chrono_tz::Tz;
 use std::collections::HashMap;
 

@@ -10,16 +10,17 @@
 
 use crate::frame::interner::StoredStrings;
 use crate::frame::requests::{RequestStore, StoredTexts, TEXTS};
-use crate::frame::segment::{Segment, SegmentLayout, Spill};
+use crate::frame::segment::{Segment, SegmentLayout, Spill, SpillFile};
 use crate::record::identity_event::IdentityEventRow;
 use crate::record::revocation_ticket::TicketRow;
 use crate::record::token::hex;
 use crate::source::open::open_file;
-use crate::source::read::{Counts, From, Part, Reject};
+use crate::source::read::{Counts, From, Part};
+use crate::source::rejects::{Rejects, StoredRejects};
 use crate::units::counted;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -47,6 +48,8 @@ pub struct KeptFolder {
     /// What became of the source files of this run, by path.
     seen: Mutex<BTreeMap<String, Entry>>,
     tally: Mutex<Tally>,
+    /// Reasons of rejects: a short list of the program's own words, of which one copy stays for good.
+    reasons: Mutex<BTreeSet<&'static str>>,
 }
 
 /// A line of the register.
@@ -78,8 +81,8 @@ struct Footer {
     counts: Vec<(Option<i64>, Counts)>,
     events: Vec<(u64, IdentityEventRow)>,
     tickets: Vec<(u64, TicketRow)>,
-    /// Record, offset, reason, text.
-    rejects: Vec<(u64, u64, String, Option<String>)>,
+    /// One worker's each.
+    rejects: Vec<StoredRejects>,
 }
 
 /// One worker's calls of the file.
@@ -102,7 +105,7 @@ impl KeptFolder {
                 let _ = fs::remove_file(entry.path());
             }
         }
-        Ok(KeptFolder { folder: folder.to_path_buf(), context, seen: Mutex::default(), tally: Mutex::default() })
+        Ok(KeptFolder { folder: folder.to_path_buf(), context, seen: Mutex::default(), tally: Mutex::default(), reasons: Mutex::default() })
     }
 
     /// What a source file is called here: its kept file's name depends on everything its rows follow from.
@@ -114,9 +117,20 @@ impl KeptFolder {
 
     /// What was kept of a source file, as parts whose rows have this number of a file; none if it must be read.
     pub(super) fn load(&self, key: &Key, file: u32) -> Option<Vec<Part>> {
-        let parts = load_parts(&self.folder.join(&key.entry.kept), file).ok()?;
+        let place = self.folder.join(&key.entry.kept);
+        let parts = load_footer(&place).ok()?.into_parts(&place, file, &|reason| self.reason(reason));
         self.note(key, |tally| tally.kept += 1);
         Some(parts)
+    }
+
+    fn reason(&self, text: String) -> &'static str {
+        let mut reasons = self.reasons.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(known) = reasons.get(text.as_str()) {
+            return known;
+        }
+        let reason: &'static str = text.leak();
+        reasons.insert(reason);
+        reason
     }
 
     /// A file to be filled with what a source file gives.
@@ -129,8 +143,10 @@ impl KeptFolder {
     /// changed while it was read is not kept.
     pub(super) fn finish(&self, key: &Key, unfinished: Unfinished, mut parts: Vec<Part>, file: u32) -> io::Result<Vec<Part>> {
         let mut stores = Vec::with_capacity(parts.len());
+        let mut rejects = Vec::with_capacity(parts.len());
         for part in &mut parts {
             part.requests.spill(&unfinished.spill)?;
+            rejects.push(part.rejects.store(&unfinished.spill)?);
             let mut open = unfinished.named.reopen()?;
             let mut texts = Vec::with_capacity(TEXTS);
             for text in part.requests.texts() {
@@ -139,7 +155,7 @@ impl KeptFolder {
             let texts: [StoredStrings; TEXTS] = texts.try_into().expect("one for each column");
             stores.push(StoreFooter { texts, segments: part.requests.segments.iter().map(|segment| segment.layout().clone()).collect() });
         }
-        let footer = Footer::of(stores, &parts);
+        let footer = Footer::of(stores, rejects, &parts);
         let bytes = rmp_serde::to_vec(&footer).map_err(io::Error::other)?;
         let mut open = unfinished.named.reopen()?;
         open.seek(SeekFrom::End(0))?;
@@ -156,10 +172,7 @@ impl KeptFolder {
             false => return Ok(parts),
         };
         self.note(key, |tally| tally.read += 1);
-        for (part, store) in parts.iter_mut().zip(footer.stores) {
-            part.requests = store.open(&place, file);
-        }
-        Ok(parts)
+        Ok(footer.into_parts(&place, file, &|reason| self.reason(reason)))
     }
 
     fn note(&self, key: &Key, count: impl FnOnce(&mut Tally)) {
@@ -226,7 +239,7 @@ impl Tally {
 }
 
 impl Footer {
-    fn of(stores: Vec<StoreFooter>, parts: &[Part]) -> Self {
+    fn of(stores: Vec<StoreFooter>, rejects: Vec<StoredRejects>, parts: &[Part]) -> Self {
         let mut counts: BTreeMap<Option<i64>, Counts> = BTreeMap::new();
         for ((_, day), of_day) in parts.iter().flat_map(|part| &part.ledger) {
             counts.entry(*day).or_default().add(of_day);
@@ -236,18 +249,15 @@ impl Footer {
             counts: counts.into_iter().collect(),
             events: parts.iter().flat_map(|part| &part.events).map(|event| (event.record, event.row.clone())).collect(),
             tickets: parts.iter().flat_map(|part| &part.tickets).map(|ticket| (ticket.record, ticket.row.clone())).collect(),
-            rejects: parts
-                .iter()
-                .flat_map(|part| &part.rejects)
-                .map(|reject| (reject.record, reject.byte_offset, reject.reason.into(), reject.raw.clone()))
-                .collect(),
+            rejects,
         }
     }
 }
 
 impl StoreFooter {
     fn open(self, path: &Path, file: u32) -> RequestStore {
-        let segments = self.segments.into_iter().map(|layout| Segment::of_file(path, layout, file)).collect();
+        let place = SpillFile::Named(path.into());
+        let segments = self.segments.into_iter().map(|layout| Segment::of_file(place.clone(), layout, file)).collect();
         RequestStore::of_file(StoredTexts { path: path.to_path_buf(), places: self.texts }, segments)
     }
 
@@ -268,7 +278,7 @@ fn set_owner_only(_: &Path) -> io::Result<()> {
 }
 
 /// Reads a kept file; an error if it is not whole.
-fn load_parts(path: &Path, file: u32) -> io::Result<Vec<Part>> {
+fn load_footer(path: &Path) -> io::Result<Footer> {
     const TAIL: u64 = 32 + 8 + MAGIC.len() as u64;
     let broken = || io::Error::new(io::ErrorKind::InvalidData, "no kept file");
     let mut open = File::open(path)?;
@@ -286,33 +296,24 @@ fn load_parts(path: &Path, file: u32) -> io::Result<Vec<Part>> {
         return Err(broken());
     }
     let footer: Footer = rmp_serde::from_slice(&bytes).map_err(io::Error::other)?;
-    if !footer.stores.iter().all(|store| store.fits(start)) {
+    if !footer.stores.iter().all(|store| store.fits(start)) || !footer.rejects.iter().all(|rejects| rejects.fits(start)) {
         return Err(broken());
     }
-    Ok(footer.into_parts(path, file))
+    Ok(footer)
 }
 
 impl Footer {
-    /// The first part has what is not calls.
-    fn into_parts(self, path: &Path, file: u32) -> Vec<Part> {
-        let mut reasons: HashMap<String, &'static str> = HashMap::new();
+    /// The last part has what is neither calls nor rejects.
+    fn into_parts(self, path: &Path, file: u32, reason: &dyn Fn(String) -> &'static str) -> Vec<Part> {
+        let place = SpillFile::Named(path.into());
         let mut parts: Vec<Part> = self.stores.into_iter().map(|store| Part { requests: store.open(path, file), ..Part::default() }).collect();
-        let rest = Part {
+        parts.extend(self.rejects.into_iter().map(|stored| Part { rejects: Rejects::of_file(stored, &place, file, reason), ..Part::default() }));
+        parts.push(Part {
             events: self.events.into_iter().map(|(record, row)| From { file, record, row }).collect(),
             tickets: self.tickets.into_iter().map(|(record, row)| From { file, record, row }).collect(),
             ledger: self.counts.into_iter().map(|(day, counts)| ((file, day), counts)).collect(),
-            rejects: self
-                .rejects
-                .into_iter()
-                .map(|(record, byte_offset, reason, raw)| {
-                    // Reasons are a short list of the program's own words: one copy of each stays for good.
-                    let reason = *reasons.entry(reason).or_insert_with_key(|reason| reason.clone().leak());
-                    Reject { file, record, byte_offset, reason, raw }
-                })
-                .collect(),
             ..Part::default()
-        };
-        parts.push(rest);
+        });
         parts
     }
 }

@@ -39,6 +39,8 @@ pub mod plan;
 pub mod prefix;
 #[forbid(unsafe_code)]
 pub mod read;
+
+pub mod rejects;
 #[forbid(unsafe_code)]
 pub mod trace;
 #[forbid(unsafe_code)]

@@ -25,6 +25,7 @@ use crate::source::open;
 use crate::source::pack::PackKind;
 use crate::source::plan::Context;
 use crate::source::prefix::{Peeled, Peeler};
+use crate::source::rejects::{Reject, Rejects};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -32,17 +33,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-
-/// A record that gave no row.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reject {
-    pub file: u32,
-    pub record: u64,
-    pub byte_offset: u64,
-    pub reason: &'static str,
-    /// The record's text, kept only on request; it may hold secrets.
-    pub raw: Option<String>,
-}
 
 /// Records of one file and day (`None`: the record has no readable instant).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -109,7 +99,7 @@ pub struct Evidence {
     pub aliases: Aliases,
     /// Whose names are hidden, and how; none where names stay.
     pub people: Option<People>,
-    pub rejects: Vec<Reject>,
+    pub rejects: Rejects,
     /// (file, day) -> counts; duplicates are found later.
     pub ledger: BTreeMap<(u32, Option<i64>), Counts>,
     /// The copy of standard input, which the file `-` stands for.
@@ -141,7 +131,7 @@ pub struct ReadSettings {
     pub kept: Option<PathBuf>,
 }
 
-/// How many bytes of calls a thread may hold, and where those go that it has no room for.
+/// How many bytes of calls a thread may hold, and a quarter of that of rejects; and where those go that it has no room for.
 #[derive(Clone)]
 pub struct MemoryBound {
     pub bytes_per_thread: usize,
@@ -617,7 +607,7 @@ pub(super) struct Part {
     pub requests: RequestStore,
     pub events: Vec<From<IdentityEventRow>>,
     pub tickets: Vec<From<TicketRow>>,
-    pub rejects: Vec<Reject>,
+    pub rejects: Rejects,
     pub ledger: HashMap<(u32, Option<i64>), Counts, foldhash::fast::FixedState>,
     pub spill_error: Option<std::io::Error>,
 }
@@ -668,11 +658,10 @@ impl<'a> Worker<'a> {
         self.part
     }
 
-    /// Puts the calls on disk that memory has no room for: into the file that keeps them, or into the temporary one.
+    /// Puts on disk what memory has no room for: into the file that keeps it, or into the temporary one.
     fn bound_memory(&mut self, kept: Option<&Spill>) {
         if let Some(bound) = &self.shared.settings.bound
-            && self.part.requests.rows.bytes() > bound.bytes_per_thread
-            && let Err(error) = self.part.requests.spill(kept.unwrap_or(&bound.spill))
+            && let Err(error) = self.part.keep_within(bound.bytes_per_thread, kept.unwrap_or(&bound.spill))
         {
             self.shared.break_off(error);
         }
@@ -732,7 +721,7 @@ impl<'a> Worker<'a> {
         }
         self.readers[pack_index] = Some(reader);
         self.shared.progress.records.fetch_add(records, Ordering::Relaxed);
-        self.shared.progress.rejects.fetch_add((self.part.rejects.len() - rejects) as u64, Ordering::Relaxed);
+        self.shared.progress.rejects.fetch_add(self.part.rejects.len() - rejects, Ordering::Relaxed);
         self.bound_memory(kept);
     }
 }
@@ -774,6 +763,17 @@ struct Place {
 }
 
 impl Part {
+    /// Puts on disk what there is no room for.
+    fn keep_within(&mut self, bytes: usize, spill: &Spill) -> std::io::Result<()> {
+        if self.requests.rows.bytes() > bytes {
+            self.requests.spill(spill)?;
+        }
+        if self.rejects.bytes() > bytes / 4 {
+            self.rejects.spill(spill)?;
+        }
+        Ok(())
+    }
+
     /// Reads one record into the frames its pack feeds; all of its rows, or a reject, or neither where it is of no interest.
     fn read_record(&mut self, shared: &Shared<'_>, pack: &Pack, reader: &mut PackReader, record: Record<'_>, place: Place, problem: Option<&'static str>) {
         let outcome = match problem {
@@ -851,7 +851,7 @@ impl Evidence {
             self.requests.push(part.requests);
             self.events.extend(part.events);
             self.tickets.extend(part.tickets);
-            self.rejects.extend(part.rejects);
+            self.rejects.absorb(part.rejects);
             self.spill_error = self.spill_error.take().or(part.spill_error);
             for (key, counts) in part.ledger {
                 self.ledger.entry(key).or_default().add(&counts);
@@ -859,7 +859,6 @@ impl Evidence {
         }
         self.events.sort_by_key(|event| (event.row.event_us, event.file, event.record, event.row.ordinal));
         self.tickets.sort_by_key(|ticket| (ticket.file, ticket.record));
-        self.rejects.sort();
     }
 
     /// Hides people's names in what is built from now on; who is a person is learnt from everything that was read.
@@ -879,10 +878,8 @@ impl Evidence {
                 let duplicates = counts.rows + counts.duplicates;
                 self.ledger.insert((index, day), Counts { rows: 0, duplicates, ..counts });
             }
-            let rejects: Vec<Reject> = self.rejects.iter().filter(|reject| reject.file == original).cloned().collect();
-            self.rejects.extend(rejects.into_iter().map(|reject| Reject { file: index, ..reject }));
+            self.rejects.copy(original, index);
         }
-        self.rejects.sort();
     }
 
     /// Moves a record from rows to duplicates in the ledger.

@@ -41,6 +41,7 @@ struct Summary<'a> {
     metrics: Vec<Metric<'a>>,
     moved: Vec<Moved<'a>>,
     decisions: Vec<Decision<'a>>,
+    findings_by_owner: Vec<Value>,
     coverage: Coverage<'a>,
     exceptions: Vec<Value>,
     responders: Responders,
@@ -194,6 +195,7 @@ fn summary(report: &Report) -> Summary<'_> {
         metrics: rows.map(|(row, panel)| metric(row, panel)).collect(),
         moved: moved(report),
         decisions: decisions(report),
+        findings_by_owner: findings_by_owner(report),
         coverage: coverage(report),
         exceptions: objects(&report.exceptions.register),
         responders: responders(report),
@@ -305,6 +307,20 @@ fn decisions(report: &Report) -> Vec<Decision<'_>> {
     report.decisions.iter().map(|it| Decision { metric_id: &it.metric_id, text: it.text.plain(), owners: &it.owners }).collect()
 }
 
+/// How many findings of each kind an owner answers for; the owner null where nobody does, the state where there is none.
+fn findings_by_owner(report: &Report) -> Vec<Value> {
+    let mut rows = objects(&report.owners);
+    for (key, value) in rows.iter_mut().filter_map(Value::as_object_mut).flatten() {
+        match (key.as_str(), &*value) {
+            ("owner" | "state", Value::String(text)) if text.is_empty() => *value = Value::Null,
+            ("owner" | "state", _) => {}
+            (_, Value::Null) => *value = json!(0),
+            _ => {}
+        }
+    }
+    rows
+}
+
 fn coverage(report: &Report) -> Coverage<'_> {
     let coverage = &report.coverage;
     let gap = |it: &super::report::input::Gap| {
@@ -402,6 +418,19 @@ mod tests {
         let unmeasured = summary["metrics"].as_array().expect("metrics");
         let unmeasured = unmeasured.iter().find(|it| it["status"] == "not_measured");
         assert!(unmeasured.is_some_and(|it| it["value"].is_null() && it["reason"].is_string()));
+    }
+
+    #[test]
+    fn every_owner_has_the_findings_of_each_kind() {
+        let report = Report::build(sample::input());
+        let rows = findings_by_owner(&report);
+        assert!(!rows.is_empty() && rows.len() == report.owners.rows.len());
+        for row in &rows {
+            let counts = row.as_object().expect("an object").iter().filter(|(key, _)| !matches!(key.as_str(), "owner" | "state" | "all"));
+            let sum: i64 = counts.map(|(kind, count)| count.as_i64().unwrap_or_else(|| panic!("{kind} is {count}"))).sum();
+            assert!(sum > 0 && row["all"] == json!(sum), "{row}");
+            assert_eq!(row["owner"].is_null(), row["state"] == json!("to be named"), "{row}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::frame::schema::ColumnType;
 use crate::frame::table::{Column, Table};
 use crate::metric::outcome::MetricRow;
 use crate::source::read::{Counts, Evidence};
+use crate::source::rejects::Reject;
 use std::collections::{BTreeMap, HashMap};
 
 /// Turns a query's rows into the entity's columns: `x_us` becomes the instant `x`, 0 and 1 become flags, list columns are
@@ -143,9 +144,8 @@ pub fn coverage_table(
     table
 }
 
-/// rejects.parquet: one row per rejected record.
-pub fn rejects_table(evidence: &Evidence, source_of: &dyn Fn(u32) -> String, keeps_raw: bool) -> Table {
-    let rows = &evidence.rejects;
+/// Part of rejects.parquet: one row per rejected record.
+pub fn rejects_table(rows: &[Reject], evidence: &Evidence, source_of: &dyn Fn(u32) -> String, keeps_raw: bool) -> Table {
     let mut table = Table::default();
     table.set("file", Column::Text(rows.iter().map(|row| Some(evidence.files[row.file as usize].path.to_string_lossy().into_owned())).collect()));
     table.set("record", Column::Int(rows.iter().map(|row| Some(row.record as i64)).collect()));

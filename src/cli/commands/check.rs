@@ -18,6 +18,7 @@ use crate::source::library::Library;
 use crate::source::open;
 use crate::source::pack::PackKind;
 use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
+use crate::source::rejects::ReasonCount;
 use crate::summary::write::RunFolder;
 use crate::units::{Count, Share, counted};
 use std::collections::BTreeMap;
@@ -293,24 +294,25 @@ fn sources(findings: &mut Findings, sample: &Sample, library: &Library, found: &
 
 /// Do the first records parse? The last record of a file that was cut may be half a one: that is no reject.
 fn first_records(findings: &mut Findings, sample: &Sample, max_rejects: f64) {
-    let is_half = |reject: &crate::source::read::Reject| sample.heads[reject.file as usize].is_cut && reject.reason.starts_with("truncated");
-    let rejects: Vec<_> = sample.evidence.rejects.iter().filter(|reject| !is_half(reject)).collect();
-    let half = (sample.evidence.rejects.len() - rejects.len()) as u64;
+    let is_half = |file: u32, reason: &str| sample.heads[file as usize].is_cut && reason.starts_with("truncated");
+    let (half, rejects): (Vec<_>, Vec<_>) = sample.evidence.rejects.counts().iter().partition(|((file, reason), _)| is_half(*file, reason));
+    let sum = |found: &[(_, &ReasonCount)]| found.iter().map(|(_, counted)| counted.count).sum::<u64>();
+    let (half, n_rejects) = (sum(&half), sum(&rejects));
     let records = sample.evidence.ledger.values().map(|counts| counts.records).sum::<u64>() - half;
     let mut reasons: BTreeMap<&str, (u64, String)> = BTreeMap::new();
-    for reject in &rejects {
-        let place = format!("{}:{}", sample.files[reject.file as usize].display(), reject.record);
-        reasons.entry(reject.reason).or_insert((0, place)).0 += 1;
+    for ((file, reason), counted) in rejects {
+        let place = format!("{}:{}", sample.files[*file as usize].display(), counted.first.0);
+        reasons.entry(reason).or_insert((0, place)).0 += counted.count;
     }
-    if rejects.is_empty() {
+    if n_rejects == 0 {
         return findings.say(Level::Ok, "first records", format!("{} parsed, no rejects", Count(records as i64)));
     }
-    let share = rejects.len() as f64 / records.max(1) as f64;
+    let share = n_rejects as f64 / records.max(1) as f64;
     let level = if share > max_rejects { Level::Fail } else { Level::Warn };
     findings.say(
         level,
         "first records",
-        format!("{} of {} rejected ({}; --max-rejects allows {}%)", Count(rejects.len() as i64), Count(records as i64), Share(share), max_rejects * 100.0),
+        format!("{} of {} rejected ({}; --max-rejects allows {}%)", Count(n_rejects as i64), Count(records as i64), Share(share), max_rejects * 100.0),
     );
     for (reason, (count, place)) in reasons {
         findings.say(level, "", format!("{count} for `{reason}`, first at {place}"));

@@ -3,12 +3,13 @@
 
 use crate::cli::CommandResult;
 use crate::cli::args::{Global, InspectArgs};
-use crate::cli::commands::{STDIN, library_of, pack_named, print, spool_stdin};
+use crate::cli::commands::{STDIN, library_of, pack_named, print, run, spool_stdin};
 use crate::cli::config::Config;
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, build_frames};
 use crate::frame::schema::frames;
 use crate::frame::table::{Column, Table};
+use crate::record::person::People;
 use crate::record::token::Digester;
 use crate::source::read::{Evidence, FileState, Progress, ReadSettings, read_all};
 use crate::source::trace::{Trace, trace};
@@ -34,7 +35,7 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         pack,
         keep_raw: false,
         limits: config.limits,
-        addresses: config.addresses,
+        addresses: run::addresses(&config, args.privacy),
         bound: None,
         kept: None,
     };
@@ -44,6 +45,9 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
         return Err(Failure::new("A010", "no such file").at(args.file.display().to_string()));
     }
     let mut evidence = read_all(std::slice::from_ref(&path), &library, &settings, &Progress::default());
+    if args.privacy || config.hide_people {
+        evidence.hide_people(People::everyone(run::pseudonym_key(&config, &evidence)));
+    }
     evidence.files[0].path.clone_from(&args.file);
     let mut out = String::new();
     let file = &evidence.files[0];
@@ -73,7 +77,12 @@ pub fn command(args: &InspectArgs, global: &Global) -> CommandResult {
     let pack = evidence.files[0].pack.unwrap_or_default();
     if library.packs[pack].file.inventory.is_some() {
         write_counts(&evidence, &mut out);
-        let rejected = evidence.rejects.iter().map(|reject| reject.record).collect();
+        if args.privacy || config.hide_people {
+            let _ = writeln!(out, "  its rows are not shown while people's names are hidden");
+            return print(out.as_bytes());
+        }
+        let rejected = evidence.rejects.all().map_err(|error| Failure::io("A020", "temporary folder", error))?;
+        let rejected = rejected.iter().map(|reject| reject.record).collect();
         let traced = trace_inventory(&path, pack, &library, &settings, args.records, &rejected);
         // What reading said of a broken file has been told.
         if let Ok(traced) = traced {
@@ -113,13 +122,8 @@ fn write_counts(evidence: &Evidence, out: &mut String) {
         std::array::from_fn(|i| sum[i] + counts[i])
     });
     let _ = writeln!(out, "  {} records: {} rows, {} duplicates, {} of no interest, {} rejects", sums[0], sums[1], sums[2], sums[3], sums[4]);
-    let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for reject in &evidence.rejects {
-        let entry = reasons.entry(reject.reason).or_insert((0, reject.record));
-        entry.0 += 1;
-    }
-    for (reason, (count, first)) in reasons {
-        let _ = writeln!(out, "  rejected: {count} for {reason}, first record {first}");
+    for ((_, reason), counted) in evidence.rejects.counts() {
+        let _ = writeln!(out, "  rejected: {} for {reason}, first record {}", counted.count, counted.first.0);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::frame::build::{FrameSettings, Frames, build_frames};
 use crate::frame::segment::Spill;
 use crate::frame::small::{Calendar, small_frames};
 use crate::frame::table::Table;
-use crate::frame::write::{FileMetadata, write_batch};
+use crate::frame::write::{FileMetadata, ParquetWriter, write_batch};
 use crate::metric::catalog::{Catalog, Role};
 use crate::metric::definition::MetricDefinition;
 use crate::metric::engine::{Results, is_output, run_catalog};
@@ -25,7 +25,8 @@ use crate::source::discover::{Discovery, discover};
 use crate::source::excerpt::excerpt;
 use crate::source::library::Library;
 use crate::source::open::{Limits, open_file};
-use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, Reject, read_all};
+use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, read_all};
+use crate::source::rejects::{ReasonCount, Reject};
 use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
 use crate::summary::report::{Report, ScoreRow};
 use crate::summary::write::{RunFolder, write_text};
@@ -112,16 +113,21 @@ impl Plan {
             memory: memory.or(config.memory).unwrap_or((512 << 20) + threads * (64 << 20)),
             keep_raw: args.keep_raw,
             hide_people: args.privacy || config.hide_people,
-            addresses: match config.addresses {
-                Addresses::Whole if args.privacy => Addresses::Network,
-                other => other,
-            },
+            addresses: addresses(&config, args.privacy),
             fail_on: args.fail_on.clone(),
             only: args.only.clone(),
             skip: args.skip.clone(),
             is_dry_run: args.dry_run,
             config,
         })
+    }
+}
+
+/// What becomes of client addresses; `--privacy` never shows more than the configuration does.
+pub(super) fn addresses(config: &Config, is_private: bool) -> Addresses {
+    match config.addresses {
+        Addresses::Whole if is_private => Addresses::Network,
+        other => other,
     }
 }
 
@@ -250,7 +256,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     check_read(&evidence, &found, progress)?;
     clock.lap("read");
     if plan.hide_people {
-        evidence.hide_people(People::new(pseudonym_key(plan, &evidence), plan.config.people.clone()));
+        evidence.hide_people(People::new(pseudonym_key(&plan.config, &evidence), plan.config.people.clone()));
     }
     let digests = digests(plan, &evidence, &catalog);
     let metadata = FileMetadata { run_digest: digests.inputs.clone() };
@@ -530,8 +536,29 @@ fn write_tables(
     write_batch(&place.join("metrics.parquet"), &parquet::metrics_table(rows).to_batch(), metadata)?;
     let by_day = gaps.iter().map(|((source, day), gap)| ((source.clone(), *day), *gap)).collect();
     write_batch(&place.join("coverage.parquet"), &parquet::coverage_table(evidence, &frames.coverage, &source_of, &by_day).to_batch(), metadata)?;
-    write_batch(&place.join("rejects.parquet"), &parquet::rejects_table(evidence, &source_of, plan.keep_raw).to_batch(), metadata)?;
+    write_rejects(&place.join("rejects.parquet"), evidence, &source_of, plan.keep_raw, metadata)?;
     Ok(tables)
+}
+
+/// Rejects are as many as whoever writes the logs likes: they are written some at a time, always the same ones together.
+fn write_rejects(path: &Path, evidence: &Evidence, source_of: &dyn Fn(u32) -> String, keeps_raw: bool, metadata: &FileMetadata) -> std::io::Result<()> {
+    const ROWS: usize = 16 * 1024;
+    const RAW_BYTES: usize = 8 << 20;
+    let batch = |rows: &[Reject]| parquet::rejects_table(rows, evidence, source_of, keeps_raw).to_batch();
+    let mut writer = ParquetWriter::create(path, &batch(&[]), metadata)?;
+    let (mut rows, mut raw_bytes) = (Vec::new(), 0);
+    evidence.rejects.each(|reject| {
+        raw_bytes += reject.raw.as_ref().map_or(0, String::len);
+        rows.push(reject);
+        if rows.len() == ROWS || raw_bytes > RAW_BYTES {
+            writer.write(&batch(&rows))?;
+            rows.clear();
+            raw_bytes = 0;
+        }
+        Ok(())
+    })?;
+    writer.write(&batch(&rows))?;
+    writer.close()
 }
 
 fn source_name(evidence: &Evidence, library: &Library, file: u32) -> String {
@@ -679,9 +706,9 @@ fn ledger_rows(evidence: &Evidence, source_of: &dyn Fn(u32) -> String) -> Vec<Le
             row.last_us = Some(row.last_us.map_or(start, |last: i64| last.max(start)));
         }
     }
-    for reject in &evidence.rejects {
-        if let Some(row) = rows.get_mut(&reject.file) {
-            *row.reject_reasons.entry(reject.reason.to_string()).or_default() += 1;
+    for ((file, reason), counted) in evidence.rejects.counts() {
+        if let Some(row) = rows.get_mut(file) {
+            *row.reject_reasons.entry(reason.to_string()).or_default() += counted.count as i64;
         }
     }
     rows.into_values().collect()
@@ -752,15 +779,15 @@ fn digests(plan: &Plan, evidence: &Evidence, catalog: &Catalog) -> Digests {
 }
 
 /// The configured key, else one that only who has the inputs can know, so that the same inputs give the same pseudonyms.
-fn pseudonym_key(plan: &Plan, evidence: &Evidence) -> Vec<u8> {
+pub(super) fn pseudonym_key(config: &Config, evidence: &Evidence) -> Vec<u8> {
     const HEAD: u64 = 64 * 1024;
-    if let Some(key) = &plan.config.hash_key {
+    if let Some(key) = &config.hash_key {
         return key.clone();
     }
     let mut digest = Sha256::new().chain_update(b"credlens: key of pseudonyms");
     for file in &evidence.files {
         let mut head = Vec::new();
-        if let Ok(file) = open_file(&file.path) {
+        if let Ok(file) = open_file(evidence.place_of(file)) {
             let _ = file.take(HEAD).read_to_end(&mut head);
         }
         digest.update(Sha256::digest(&head));
@@ -889,8 +916,8 @@ fn reject_line(outcome: &Outcome) -> String {
         return "Rejected none.".into();
     }
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-    for reject in &outcome.evidence.rejects {
-        *reasons.entry(reject.reason).or_default() += 1;
+    for ((_, reason), counted) in outcome.evidence.rejects.counts() {
+        *reasons.entry(reason).or_default() += counted.count;
     }
     let main = reasons.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| *reason).unwrap_or("");
     let share = crate::units::Share(outcome.rejects as f64 / outcome.records.max(1) as f64);
@@ -903,21 +930,22 @@ const REASONS_TOLD: usize = 3;
 /// The commonest reasons: how many alike, the first record as file:record, and the shape of its line.
 fn reject_details(outcome: &Outcome) -> String {
     let evidence = &outcome.evidence;
-    let mut reasons: BTreeMap<&str, Vec<&Reject>> = BTreeMap::new();
-    for reject in &evidence.rejects {
-        reasons.entry(reject.reason).or_default().push(reject);
+    // Reason -> files in their order, with the first record of each.
+    let mut reasons: BTreeMap<&str, Vec<(u32, ReasonCount)>> = BTreeMap::new();
+    for ((file, reason), counted) in evidence.rejects.counts() {
+        reasons.entry(reason).or_default().push((*file, *counted));
     }
-    let mut reasons: Vec<(&str, Vec<&Reject>)> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(reason, rejects)| (std::cmp::Reverse(rejects.len()), *reason));
+    let total = |files: &[(u32, ReasonCount)]| files.iter().map(|(_, counted)| counted.count).sum::<u64>();
+    let mut reasons: Vec<(&str, Vec<(u32, ReasonCount)>)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(reason, files)| (std::cmp::Reverse(total(files)), *reason));
     let mut text = String::new();
-    for (reason, rejects) in reasons.iter().take(REASONS_TOLD) {
-        let Some(first) = rejects.iter().min_by_key(|reject| (reject.file, reject.record)) else { continue };
-        let file = &evidence.files[first.file as usize];
-        let files = rejects.iter().map(|reject| reject.file).collect::<BTreeSet<_>>().len();
-        let alike = format!("{} in {}", counted(rejects.len() as i64, "record", "records"), counted(files as i64, "file", "files"));
-        text += &format!("warning[A012]: {reason}: {alike}\n  --> {}:{}\n", terminal_safe(&file.path.display().to_string()), first.record);
+    for (reason, files) in reasons.iter().take(REASONS_TOLD) {
+        let (record, byte_offset) = files[0].1.first;
+        let file = &evidence.files[files[0].0 as usize];
+        let alike = format!("{} in {}", counted(total(files) as i64, "record", "records"), counted(files.len() as i64, "file", "files"));
+        text += &format!("warning[A012]: {reason}: {alike}\n  --> {}:{record}\n", terminal_safe(&file.path.display().to_string()));
         let pack = file.pack.and_then(|pack| outcome.packs.get(pack)).map(String::as_str).unwrap_or_default();
-        if let Some(found) = excerpt(evidence.place_of(file), first.byte_offset, reason, pack, &outcome.limits) {
+        if let Some(found) = excerpt(evidence.place_of(file), byte_offset, reason, pack, &outcome.limits) {
             text += &format!("   | {}\n", terminal_safe(&found.line));
             text += &found.caret.map(|(start, length)| format!("   | {}{}\n", " ".repeat(start), "^".repeat(length.max(1)))).unwrap_or_default();
         }

@@ -6,7 +6,9 @@
 //!
 //! A field ends where the whole literal after it stands (before a number: with the beginning of one behind it). If that literal begins with a quote, the field ends at the first
 //! quote that no backslash escapes, and the rest of the literal must follow there: text inside a quoted field cannot
-//! pass for another field. A field whose shape is `word` or `number` holds no blank.
+//! pass for another field. Where the source does not escape quotes, a client's quotes could end its field early and push
+//! what follows into later ones: a line in which a field without quotes begins with one, or whose last field holds what parts
+//! quoted fields, is not read at all. A field whose shape is `word` or `number` holds no blank.
 
 use super::column::{Target, WantedColumns};
 use crate::record::field::{FieldKind, Span};
@@ -53,7 +55,12 @@ pub struct Pattern {
     fields: Vec<Field>,
     /// Values may hold backslash escapes.
     escapes: bool,
+    /// Quoted fields stand one behind the other, and quotes inside them are not escaped.
+    is_ambiguous: bool,
 }
+
+/// What parts two quoted fields.
+const BETWEEN_QUOTED: &[u8] = b"\" \"";
 
 #[derive(Debug, Clone)]
 struct Field {
@@ -61,6 +68,8 @@ struct Field {
     shape: Shape,
     /// The literal after the field begins with a quote, and quotes inside are escaped.
     is_quoted: bool,
+    /// It stands in no quotes, behind fields that do and whose own quotes are not escaped: it cannot begin with one.
+    is_bare: bool,
     literal: Literal,
     before_number: bool,
 }
@@ -84,6 +93,7 @@ impl Pattern {
         }
         let literal = |text: &str| Literal::new(text.as_bytes(), rules.any_blanks);
         let escapes = rules.quoting == Quoting::Backslash;
+        let is_ambiguous = !escapes && variables.iter().any(|(_, after)| after.as_bytes().starts_with(BETWEEN_QUOTED));
         let mut fields = Vec::with_capacity(variables.len());
         for (i, (name, after)) in variables.iter().enumerate() {
             if after.is_empty() && i + 1 < variables.len() {
@@ -93,11 +103,12 @@ impl Pattern {
                 target: wanted.target(name),
                 shape: rules.shapes.get(name).copied().unwrap_or_default(),
                 is_quoted: escapes && after.starts_with('"'),
+                is_bare: is_ambiguous && i > 0 && !variables[i - 1].1.ends_with('"'),
                 before_number: variables.get(i + 1).is_some_and(|(next, _)| rules.shapes.get(next) == Some(&Shape::Number)),
                 literal: literal(after),
             });
         }
-        Ok(Pattern { head: literal(&head), fields, escapes })
+        Ok(Pattern { head: literal(&head), fields, escapes, is_ambiguous })
     }
 
     /// Reads a line into the spans; false if the line is not of this format (the spans are then of no use).
@@ -116,7 +127,8 @@ impl Pattern {
             at = next;
         }
         let Some(end) = last.cut_last(line, at) else { return false };
-        if !last.fits(&line[at..end]) {
+        let holds_fields = || self.is_ambiguous && memchr::memmem::find(&line[at..end], BETWEEN_QUOTED).is_some();
+        if !last.fits(&line[at..end]) || holds_fields() {
             return false;
         }
         last.target.store(line, at, end, kind, spans);
@@ -232,6 +244,9 @@ impl Field {
     /// True if the text has the field's shape.
     #[inline(always)]
     fn fits(&self, text: &[u8]) -> bool {
+        if self.is_bare && text.first() == Some(&b'"') {
+            return false;
+        }
         match self.shape {
             Shape::Any => true,
             // Cut at the first blank, it holds none.
@@ -315,6 +330,17 @@ mod tests {
         assert_eq!(read(r#""$r" $status"#, &["r"], r#""GET /" 200" 200"#, &rules()), None);
         let unescaped = PatternRules { quoting: Quoting::None, ..rules() };
         assert_eq!(read(r#""$r" $status"#, &["r"], r#""GET /a"b" c" 200"#, &unescaped).unwrap(), [r#"GET /a"b" c"#]);
+    }
+
+    /// A client's quotes, which the source wrote as they were.
+    #[test]
+    fn quotes_that_are_not_escaped_shift_no_field() {
+        let plain = PatternRules { quoting: Quoting::None, ..rules() };
+        let cut = |line: &str| read(r#""$agent" "$id" "$host" $rest"#, &["agent", "id", "host", "rest"], line, &plain);
+        assert_eq!(cut(r#""a "quoted" one" "7" "h" - x"#).unwrap(), [r#"a "quoted" one"#, "7", "h", "- x"]);
+        assert_eq!(cut(r#""a" "8" "evil" -" "7" "h" - x"#), None);
+        assert_eq!(cut(r#""a" "8" "evil" "7" "h" - x"#), None);
+        assert_eq!(cut(r#""a" "8" "7" "h" - x"#), None);
     }
 
     #[test]
