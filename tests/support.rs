@@ -157,6 +157,8 @@ pub fn copy_folder(from: &Path, to: &Path) {
 /// Everything that the library read: ledger, rejects, and the frames' rows as they were written.
 pub struct Reading {
     pub evidence: Evidence,
+    /// Runs of calls that went to disk while reading; the frames hold them now.
+    pub segments: usize,
     /// In the order of rejects.parquet.
     pub rejects: Vec<Reject>,
     pub frames: Frames,
@@ -193,12 +195,13 @@ impl Reading {
         };
         let paths: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
         let mut evidence = read_all(&discover(&paths).files, &library, &settings, &Progress::default());
+        let segments = evidence.requests.iter().map(|store| store.segments.len()).sum();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = FrameSettings { credential_aliases: config.credential_aliases.clone(), grammar: config.grammar.clone(), metadata: Default::default() };
         let frames = build_frames(&mut evidence, &library, &settings, folder.path()).expect("frames can be written");
         let rows = ["requests", "identity_events", "revocation_tickets"].into_iter().map(|frame| (frame, read_frame(folder.path(), frame))).collect();
         let rejects = evidence.rejects.all().expect("rejects can be read back");
-        Reading { evidence, rejects, frames, library, rows, _folder: folder }
+        Reading { evidence, segments, rejects, frames, library, rows, _folder: folder }
     }
 
     /// The pack a file was detected as, by the end of its path.

@@ -208,12 +208,12 @@ impl<'a> RequestFrame<'a> {
         Ok(written)
     }
 
-    /// Adds a slice's rows without exact replays (same source, request id and instant): the first in path order stays. Calls of
-    /// one record are no replays of each other.
+    /// Adds a slice's rows without exact replays (same source, request id and instant): the first in path order stays. Calls
+    /// of one record (elements of a list) are replays of each other only if they are alike.
     fn without_replays(&self, rows: &[RowRef], pending: &mut Pending<'_>, duplicates: &mut Vec<Replay>) {
         let Pending { pieces, rows: kept } = pending;
         kept.reserve(rows.len());
-        let mut seen: HashMap<(Option<usize>, &str), (u32, u64)> = HashMap::new();
+        let mut seen: HashMap<(Option<usize>, &str), RowRef> = HashMap::new();
         for group in rows.chunk_by(|a, b| a.event_us == b.event_us) {
             if let [row] = group {
                 kept.push(*row);
@@ -221,14 +221,30 @@ impl<'a> RequestFrame<'a> {
             }
             seen.clear();
             for row in group {
-                let record = (row.file, row.record);
-                match rows_of(pieces, row).1.request_id(row.row as usize) {
-                    Some(id) if *seen.entry((self.packs[row.file as usize], id)).or_insert(record) != record => duplicates.push((record, day_of(row.event_us))),
-                    _ => kept.push(*row),
+                let first = match rows_of(pieces, row).1.request_id(row.row as usize) {
+                    Some(id) => *seen.entry((self.packs[row.file as usize], id)).or_insert(*row),
+                    None => *row,
+                };
+                match first == *row || is_other_call_of_record(pieces, &first, row) {
+                    true => kept.push(*row),
+                    false => duplicates.push(((row.file, row.record), day_of(row.event_us))),
                 }
             }
         }
     }
+}
+
+/// True for two calls that one record gave and that differ. One worker read both, so that their strings have the same numbers.
+fn is_other_call_of_record(pieces: &[Option<(usize, Piece<'_>)>], a: &RowRef, b: &RowRef) -> bool {
+    if (a.file, a.record) != (b.file, b.record) {
+        return false;
+    }
+    let what = |row: &RowRef| {
+        let (_, rows) = rows_of(pieces, row);
+        let at = row.row as usize;
+        ([Text::Api, Text::Method, Text::Route, Text::Identity].map(|column| rows.symbol(column, at)), rows.status[at])
+    };
+    what(a) != what(b)
 }
 
 /// The store and the rows that hold a row.

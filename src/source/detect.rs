@@ -631,6 +631,14 @@ mod tests {
     }
 
     #[test]
+    fn a_slightly_higher_priority_is_no_reason_to_lack_lines() {
+        let combined = r#"203.0.113.7 - - [11/Jan/2025:10:13:05 +0000] "GET / HTTP/1.1" 200 5 "-" "curl/8""#;
+        let tomcat = r#"198.51.100.9 - - [11/Jan/2025:10:13:05 +0000] "GET / HTTP/1.1" 200 612 12 [http-nio-8080-exec-1]"#;
+        assert_eq!(id_of(&format!("{combined}\n").repeat(20)), "nginx lines");
+        assert_eq!(id_of(&format!("{}{tomcat}\n", format!("{combined}\n").repeat(19))), "apache lines");
+    }
+
+    #[test]
     fn prefixes_may_differ_from_line_to_line() {
         let line = r#"10.0.0.1:5 [20/Sep/2018:15:42:59.220] fe be/s1 1/0/5062 5421 -- 1/1/0/0/0 0/0"#;
         let mixed = format!("Sep 20 15:42:59 lb haproxy[1]: {line}\n{line}\nhaproxy[1]: {line}\nSep 20 15:43:00 lb haproxy[1]: {line}\n{line}\n");

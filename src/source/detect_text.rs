@@ -2,8 +2,9 @@
 //!
 //! A line is known to a pack if its decoder reads it whole and it has the columns that `detect` asks for, or if the pack
 //! leaves such lines out. A pack fits if it reads at least one line and knows at least half of them. Of those that fit and
-//! know nearly as many lines as the one that knows most, the higher priority wins; then the more known lines, the more
-//! requirements, the more columns read. A line or two that a looser format reads as well are no reason to take it.
+//! know the most lines, and those with a clearly higher priority that know nearly as many, the higher priority wins; then the
+//! more known lines, the more requirements, the more columns read. A line or two that a much looser format reads as well are no
+//! reason to take it.
 
 use super::detect::{Choice, Detected, framing_of, head_lines, tie};
 use crate::record::field::{FieldKind, Fields};
@@ -20,6 +21,9 @@ const HEAD_LINES: usize = 100;
 fn may_lack(known_lines: usize) -> usize {
     if known_lines < 5 { 0 } else { known_lines.div_ceil(10) }
 }
+
+/// By how much the priority of a pack must be higher that lacks lines. Of packs that are nearly alike, what each knows counts.
+const CLEAR_PRIORITY: i32 = 10;
 
 /// What a pack makes of the head, the better the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +43,12 @@ pub fn detect_lines(choice: Choice<'_>, head: &[u8]) -> Detected {
     let fits = |score: &Score| score.read_lines > 0 && score.known_lines * 2 >= lines.len();
     let fitting: Vec<Score> = scores.iter().map(|(_, score)| *score).filter(fits).collect();
     let most = fitting.iter().map(|score| score.known_lines).max().unwrap_or(0);
-    match fitting.into_iter().filter(|score| score.known_lines + may_lack(most) >= most).max() {
+    let of_most = fitting.iter().filter(|score| score.known_lines == most).map(|score| score.priority).max().unwrap_or(0);
+    let may_win = |score: &Score| {
+        let lacks_few = score.known_lines + may_lack(most) >= most;
+        score.known_lines == most || lacks_few && score.priority >= of_most.saturating_add(CLEAR_PRIORITY)
+    };
+    match fitting.into_iter().filter(may_win).max() {
         None => Detected::Unknown(closest(choice, &scores, lines.len())),
         Some(best) => {
             let packs: Vec<usize> = scores.iter().filter(|(_, score)| *score == best).map(|(index, _)| *index).collect();

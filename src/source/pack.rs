@@ -106,6 +106,8 @@ pub enum DecoderKind {
     W3c,
     /// `key=value` pairs.
     Logfmt,
+    /// `label:value` pairs set apart by tabs (ltsv.org).
+    Ltsv,
     /// Regular expressions with named groups: slow, for what nothing else reads.
     Regex,
     /// TOML with an array of tables.

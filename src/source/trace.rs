@@ -7,6 +7,7 @@ use crate::source::chunk::{Chunk, Framing};
 use crate::source::decode::RecordReader;
 use crate::source::decode::csv;
 use crate::source::decode::parquet::{self, ParquetRows};
+use crate::source::decode::text::{TextPlan, TextReader};
 use crate::source::detect::{Layout, head_lines};
 use crate::source::library::{Library, Pack};
 use crate::source::open;
@@ -71,7 +72,7 @@ impl Tracer<'_> {
     fn read(&mut self, chunks: &mut Chunks) {
         let mut reader = RecordReader::new(&self.pack.decoder);
         let last = self.wanted.iter().next_back().copied().unwrap_or(0);
-        let fields = KnownFields::new(self.pack);
+        let mut fields = KnownFields::new(self.pack);
         let (mut spare, bytes_read) = (Vec::new(), AtomicU64::new(0));
         while let (Some(chunk), _) = chunks.next(&mut spare, &bytes_read) {
             reader.start_chunk(&self.pack.decoder, self.layout.header(&chunk));
@@ -80,7 +81,7 @@ impl Tracer<'_> {
             chunk.each_record(|number, start, end, problem| places.push((number, start, end, problem)));
             for (number, start, end, problem) in places {
                 if problem.is_none() {
-                    self.record(&mut reader, &fields, number, &chunk.bytes[start..end]);
+                    self.record(&mut reader, &mut fields, number, &chunk.bytes[start..end]);
                 }
                 if number > last && self.trace.looked_at >= FIELD_RECORDS {
                     return;
@@ -103,7 +104,7 @@ impl Tracer<'_> {
         }
     }
 
-    fn record(&mut self, reader: &mut RecordReader, known: &KnownFields, number: u64, bytes: &[u8]) {
+    fn record(&mut self, reader: &mut RecordReader, known: &mut KnownFields, number: u64, bytes: &[u8]) {
         let peeled = if self.layout.prefixes.is_empty() { None } else { self.peeler.peel(&self.layout.prefixes, bytes) };
         let Ok(text) = std::str::from_utf8(peeled.as_ref().map_or(bytes, |peeled| &peeled.record)) else { return };
         let is_directive = self.layout.framing == Framing::W3c && text.starts_with('#');
@@ -149,8 +150,31 @@ pub struct KnownFields {
     /// Where JSON may stand in a string.
     json: Vec<String>,
     is_json: bool,
-    /// Names that the text formats of the pack give.
-    columns: Vec<String>,
+    /// What reads the columns that the pack's own text names.
+    text: Option<TextColumns>,
+}
+
+/// Columns that a text format names, and what reads them.
+struct TextColumns {
+    names: Vec<String>,
+    plan: TextPlan,
+    reader: TextReader,
+}
+
+impl TextColumns {
+    fn new(pack: &Pack) -> Option<Self> {
+        let names = text_columns(pack);
+        let paths: Vec<Vec<String>> = names.iter().map(|name| name.split('.').map(str::to_string).collect()).collect();
+        let plan = TextPlan::compile(pack.file.decoder, &pack.file.text, &paths).ok().filter(|_| !names.is_empty())?;
+        let reader = TextReader::new(&plan);
+        Some(TextColumns { names, plan, reader })
+    }
+
+    /// The columns that have a value in a line.
+    fn of_line(&mut self, line: &str) -> Vec<String> {
+        let Ok(Some(fields)) = self.reader.read(&self.plan, line) else { return Vec::new() };
+        self.names.iter().enumerate().filter(|(slot, _)| fields.text(*slot).is_some()).map(|(_, name)| name.clone()).collect()
+    }
 }
 
 impl KnownFields {
@@ -173,7 +197,7 @@ impl KnownFields {
             envelopes: file.unwrap.clone(),
             json: file.keys.json.iter().map(|path| path.to_lowercase()).collect(),
             is_json: file.decoder == DecoderKind::Json,
-            columns: text_columns(pack),
+            text: TextColumns::new(pack),
         }
     }
 
@@ -190,7 +214,7 @@ impl KnownFields {
     }
 
     /// Counts the fields of a record that have a value and are not looked at.
-    fn unread(&self, text: &str, header: &[String], unread: &mut BTreeMap<String, u64>) {
+    fn unread(&mut self, text: &str, header: &[String], unread: &mut BTreeMap<String, u64>) {
         let mut names = BTreeSet::new();
         if self.is_json && header.is_empty() {
             if let Ok(value) = serde_json::from_str::<Value>(text) {
@@ -201,7 +225,7 @@ impl KnownFields {
         } else if !header.is_empty() {
             names.extend(header.iter().cloned());
         } else {
-            names.extend(self.columns.iter().cloned());
+            names.extend(self.text.as_mut().map(|columns| columns.of_line(text)).unwrap_or_default());
         }
         for name in names.into_iter().filter(|name| !self.is_known(name)) {
             *unread.entry(name).or_default() += 1;
@@ -388,8 +412,9 @@ mod tests {
     #[test]
     fn columns_of_text_are_those_that_the_pack_names() {
         let pack = "id='x'\ntitle='X'\nkind='gateway'\ndecoder='pattern'\n[text]\nformats=['$a [$b] \"$r\" $c']\n[detect]\n[request]\nevent_time='b'\nmethod='r.method'";
-        assert_eq!(unread(pack, "anything"), ["a", "c"]);
+        assert_eq!(unread(pack, r#"1 [2] "GET / HTTP/1.1" 3"#), ["a", "c"]);
+        assert_eq!(unread(pack, r#"- [2] "GET / HTTP/1.1" 3"#), ["c"]);
         let pack = "id='x'\ntitle='X'\nkind='gateway'\ndecoder='regex'\n[text]\nexpressions=['(?<t>\\S+) (?P<x__y>\\S+)']\n[detect]\n[request]\nevent_time='t'";
-        assert_eq!(unread(pack, "anything"), ["x.y"]);
+        assert_eq!(unread(pack, "1 2"), ["x.y"]);
     }
 }

@@ -187,10 +187,12 @@ fn show(name: &str, table: &Table, most: usize, trace: &Trace, out: &mut String)
     }
 }
 
-/// The canonical columns, without the place that the heading tells.
+/// The canonical columns, without the place that the heading tells and what only queries need.
 fn is_shown(frame: &str, column: &str) -> bool {
     let is_canonical = frames().get(frame).is_some_and(|columns| columns.iter().any(|other| other.name == column));
-    is_canonical && !matches!(column, "source" | "file" | "record")
+    let is_of_queries = column.ends_with("_us") || column.ends_with("_set");
+    let names_no_field = matches!(column, "source" | "file" | "record" | "month" | "states_expiry" | "revoked_from_history" | "status_is_revoked");
+    is_canonical && !is_of_queries && !names_no_field
 }
 
 fn text_of(values: &Column, row: usize) -> Option<String> {

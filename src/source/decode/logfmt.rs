@@ -1,4 +1,5 @@
 //! `key=value key="a value"`: each record names its own columns. A word without `=` is no logfmt.
+//! LTSV (http://ltsv.org): `label:value`, set apart by tabs; nothing is quoted.
 
 use super::column::{Target, WantedColumns};
 use super::delimited::UNTERMINATED_QUOTE;
@@ -10,6 +11,7 @@ pub struct LogfmtPlan {
     columns: Vec<(Box<[u8]>, Target)>,
 }
 
+pub const INVALID_LTSV: &str = "invalid_ltsv";
 pub const INVALID_LOGFMT: &str = "invalid_logfmt";
 
 impl LogfmtPlan {
@@ -34,6 +36,22 @@ impl LogfmtPlan {
                 target.store(line, start, end, FieldKind::Escaped, spans);
             }
             at = next;
+        }
+        Ok(())
+    }
+}
+
+impl LogfmtPlan {
+    /// Reads a line of LTSV; of a label given twice the last counts.
+    pub fn read_ltsv(&self, line: &[u8], spans: &mut [Span]) -> Result<(), &'static str> {
+        let mut at = 0;
+        while at < line.len() {
+            let end = memchr::memchr(b'\t', &line[at..]).map_or(line.len(), |tab| at + tab);
+            let colon = at + memchr::memchr(b':', &line[at..end]).ok_or(INVALID_LTSV)?;
+            if let Some((_, target)) = self.columns.iter().find(|(name, _)| **name == line[at..colon]) {
+                target.store(line, colon + 1, end, FieldKind::Escaped, spans);
+            }
+            at = end + 1;
         }
         Ok(())
     }
@@ -72,5 +90,11 @@ mod tests {
         assert_eq!(read("=1"), Err(INVALID_LOGFMT));
         assert_eq!(read(r#"a="x\""#), Err(UNTERMINATED_QUOTE));
         assert_eq!(read(r#"a="x\"#), Err(UNTERMINATED_QUOTE));
+        let read = |line: &str| {
+            let mut spans = [Span::MISSING; 2];
+            plan.read_ltsv(line.as_bytes(), &mut spans).map(|()| spans.map(|span| line[span.start as usize..span.end as usize].to_string()))
+        };
+        assert_eq!(read("x:1\tb:two words:é\ta:").unwrap(), ["", "two words:é"]);
+        assert_eq!((read("a:1\tplain"), read("a:1\t\tb:2")), (Err(INVALID_LTSV), Err(INVALID_LTSV)));
     }
 }

@@ -32,6 +32,7 @@ enum Lines {
     /// The columns where no `#Fields:` directive came.
     W3c(Columns),
     Logfmt(LogfmtPlan),
+    Ltsv(LogfmtPlan),
     Regex(Vec<Expression>),
     Csv,
 }
@@ -57,6 +58,7 @@ impl TextPlan {
             }
             DecoderKind::W3c => Lines::W3c(Columns::of_w3c(&file.columns, file.least_columns, &wanted)),
             DecoderKind::Logfmt => Lines::Logfmt(LogfmtPlan::new(&wanted)),
+            DecoderKind::Ltsv => Lines::Ltsv(LogfmtPlan::new(&wanted)),
             DecoderKind::Regex => {
                 needs(!file.expressions.is_empty(), "expressions")?;
                 Lines::Regex(file.expressions.iter().map(|text| Expression::compile(text, &wanted)).collect::<Result<_, _>>()?)
@@ -121,6 +123,7 @@ impl TextReader {
             }
             Lines::W3c(_) => self.columns.read_w3c(line, &mut self.spans),
             Lines::Logfmt(logfmt) => logfmt.read(line, &mut self.spans),
+            Lines::Ltsv(labels) => labels.read_ltsv(line, &mut self.spans),
             Lines::Regex(expressions) => self.read_regex(expressions, line),
             Lines::Csv => self.csv.read(line, &mut self.spans),
         };
