@@ -74,6 +74,7 @@ fn a_mistake_is_told_and_earlier_output_is_untouched() {
         (&["query", "open_case", "--run", "out/2026-Q2"], &["error[A001]", "did you mean `open_cases`?"]),
         (&["query", "metrics/SC9", "--run", "out/2026-Q2"], &["error[A001]", "no metric is called `SC9`"]),
         (&["query", "open_cases", "--config", "elsewhere.toml"], &["error[A010]", "no run folder below `elsewhere`", "--run"]),
+        (&["check", "-"], &["error[A001]", "standard input is read once"]),
         (&["query", "open_cases", "--run", "out/2026-Q9"], &["error[A010]", "out/2026-Q9"]),
         (&["run", "in", "--out", "out", "-q", "-v"], &["cannot be used with"]),
         (&["list", "colours"], &["colours"]),
@@ -347,6 +348,15 @@ fn query_prints_a_runs_tables() {
         "json",
     ]);
     assert_eq!(serde_json::from_str::<Value>(json_lines.trim()).expect("one object"), json!({"metric_id": "SC01", "numerator": 6, "denominator": 13}));
+    for (sql, least) in [
+        ("select count(*) as n from requests", 3000),
+        ("select count(*) as n from requests where status = 200", 2000),
+        ("select count(*) as n from identity_events", 200),
+    ] {
+        let counted = query(&[sql, "--format", "csv"]);
+        let number: i64 = counted.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or_else(|| panic!("{sql}: {counted}"));
+        assert!(number > least, "{sql}: {number}");
+    }
     let again = query(&["metrics/SC01", "--format", "csv"]);
     assert!(again.lines().any(|line| line.starts_with("value,quarter,2026-Q3,all,all,0.4615")), "{again}");
 }

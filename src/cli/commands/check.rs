@@ -3,7 +3,7 @@
 
 use crate::cli::args::{CheckArgs, Global};
 use crate::cli::commands::run::Plan;
-use crate::cli::commands::{library_of, print, run};
+use crate::cli::commands::{STDIN, library_of, print, run};
 use crate::cli::{CommandResult, Gate};
 use crate::diagnostic::{Failure, terminal_safe};
 use crate::frame::build::{FrameSettings, Frames, build_frames};
@@ -123,9 +123,11 @@ fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(
     let mut catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     run::check_targets(&plan, &catalog)?;
     run::choose_measures(&plan, &mut catalog)?;
+    if plan.paths.iter().any(|path| path == STDIN) {
+        return Err(Failure::new("A001", "standard input is read once, by the run: there is nothing to check ahead").hint("save it to a file, and check that"));
+    }
     let mut found = discover(&plan.paths);
-    let own = plan.config.file.as_ref().and_then(|file| file.canonicalize().ok());
-    found.files.retain(|file| own.is_none() || file.canonicalize().ok() != own);
+    run::leave_out_own(&plan, &mut found);
     let sample = Sample::read(&plan, &library, &found)?;
     sources(findings, &sample, &library, &found)?;
     first_records(findings, &sample, plan.max_rejects);

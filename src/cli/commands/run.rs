@@ -219,12 +219,7 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let pack = plan.pack.as_deref().map(|id| pack_named(&library, id)).transpose()?;
     let named: Vec<String> = plan.paths.iter().filter(|path| *path != STDIN).cloned().collect();
     let mut found = discover(&named);
-    // The configuration that is in use is no evidence, wherever it lies.
-    let own = plan.config.file.as_ref().and_then(|file| file.canonicalize().ok());
-    found.files.retain(|file| own.is_none() || file.canonicalize().ok() != own);
-    if let Some(kept) = plan.frames.as_ref().and_then(|folder| folder.canonicalize().ok()) {
-        found.files.retain(|file| !file.canonicalize().is_ok_and(|file| file.starts_with(&kept)));
-    }
+    leave_out_own(plan, &mut found);
     let output = |error| Failure::io("A020", plan.out.display().to_string(), error);
     let folder = if plan.is_dry_run { RunFolder::scratch() } else { RunFolder::start(&plan.out) }.map_err(output)?;
     let settings = ReadSettings {
@@ -305,6 +300,14 @@ pub fn measure(plan: &Plan, progress: &Progress) -> Result<Outcome, Failure> {
     let packs = library.packs.iter().map(|pack| pack.text.clone()).collect();
     let (timings, limits) = (clock.laps, plan.config.limits);
     Ok(Outcome { folder, report, rows, evidence, notes, failed_gates, records, rejects, timings, query_timings, packs, limits, scratch })
+}
+
+/// The configuration that is in use and what earlier runs kept are no evidence, wherever they lie.
+pub(super) fn leave_out_own(plan: &Plan, found: &mut Discovery) {
+    let own: Vec<PathBuf> = plan.config.file.iter().chain(&plan.frames).filter_map(|path| path.canonicalize().ok()).collect();
+    if !own.is_empty() {
+        found.files.retain(|file| !file.canonicalize().is_ok_and(|file| own.iter().any(|own| file.starts_with(own))));
+    }
 }
 
 /// Keeps the measures that `--only` and `--skip` leave; facts and entities stay.
