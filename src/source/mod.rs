@@ -39,7 +39,7 @@ pub mod plan;
 pub mod prefix;
 #[forbid(unsafe_code)]
 pub mod read;
-
+#[forbid(unsafe_code)]
 pub mod rejects;
 #[forbid(unsafe_code)]
 pub mod trace;
