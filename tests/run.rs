@@ -153,6 +153,7 @@ fn json_on_stdout_is_the_summary_and_nothing_else() {
             "decisions",
             "coverage",
             "exceptions",
+            "findings_by_owner",
             "responders",
             "method",
         ])

@@ -107,6 +107,9 @@ fn arguments() -> String {
 /// Goes through a run's stages; an error is what a run would end with.
 fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(), Failure> {
     let plan = Plan::new(&args.run, global)?;
+    if plan.paths.iter().any(|path| path == STDIN) {
+        return Err(Failure::new("A001", "standard input is read once, by the run: there is nothing to check ahead").hint("save it to a file, and check that"));
+    }
     let place = plan.config.file.as_ref().map_or_else(|| "no credlens.toml, defaults".to_string(), |file| file.display().to_string());
     let period = plan.period.map_or_else(|| "the last complete quarter in the data".to_string(), |period| period.to_string());
     findings.say(
@@ -123,9 +126,6 @@ fn check(args: &CheckArgs, global: &Global, findings: &mut Findings) -> Result<(
     let mut catalog = Catalog::new(&plan.config.metric_folders).map_err(|error| Failure::new("A003", error))?;
     run::check_targets(&plan, &catalog)?;
     run::choose_measures(&plan, &mut catalog)?;
-    if plan.paths.iter().any(|path| path == STDIN) {
-        return Err(Failure::new("A001", "standard input is read once, by the run: there is nothing to check ahead").hint("save it to a file, and check that"));
-    }
     let mut found = discover(&plan.paths);
     run::leave_out_own(&plan, &mut found);
     let sample = Sample::read(&plan, &library, &found)?;
