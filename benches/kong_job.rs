@@ -33,6 +33,8 @@ use std::time::Instant;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [job, file, rest @ ..] = arguments.as_slice() else {
         eprintln!("kong_job nine|full|index FILE GRANTS.csv REVOCATIONS.csv [THREADS]: nothing to do without a file");
