@@ -14,7 +14,7 @@ use crate::frame::segment::{Segment, SegmentLayout, Spill, SpillFile};
 use crate::record::identity_event::IdentityEventRow;
 use crate::record::revocation_ticket::TicketRow;
 use crate::record::token::hex;
-use crate::source::open::open_file;
+use crate::source::open::read_ends;
 use crate::source::read::{Counts, From, Part};
 use crate::source::rejects::{Rejects, StoredRejects};
 use crate::units::counted;
@@ -37,8 +37,6 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 const REGISTER: &str = "files.json";
 /// Files that are no longer there and told one by one.
 const GONE_NAMED: usize = 10;
-/// Bytes of either end of a source file that its digest covers.
-const END: u64 = 64 * 1024;
 
 /// A folder of kept files.
 pub struct KeptFolder {
@@ -320,15 +318,7 @@ impl Footer {
 
 /// Digest of a source file's size, time of change, and either end.
 fn source_digest(path: &Path) -> io::Result<String> {
-    let mut file = open_file(path)?;
-    let metadata = file.metadata()?;
-    let size = metadata.len();
+    let (metadata, ends) = read_ends(path)?;
     let changed = metadata.modified()?.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    let mut bytes = Vec::new();
-    Read::by_ref(&mut file).take(END).read_to_end(&mut bytes)?;
-    if size > 2 * END {
-        file.seek(SeekFrom::Start(size - END))?;
-    }
-    file.take(END).read_to_end(&mut bytes)?;
-    Ok(hex(&Sha256::new().chain_update(size.to_le_bytes()).chain_update(changed.to_le_bytes()).chain_update(bytes).finalize()))
+    Ok(hex(&Sha256::new().chain_update(metadata.len().to_le_bytes()).chain_update(changed.to_le_bytes()).chain_update(ends).finalize()))
 }

@@ -1,7 +1,7 @@
 //! Opens a file as its decompressed bytes, UTF-16 as UTF-8; the compression is known by content, never by name.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::fs::{File, Metadata};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -114,6 +114,20 @@ pub fn open_file(path: &Path) -> io::Result<File> {
         true => Ok(file),
         false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
     }
+}
+
+/// What tells a file apart without reading all of it: its metadata, and its first and last 64 KiB.
+pub fn read_ends(path: &Path) -> io::Result<(Metadata, Vec<u8>)> {
+    const END: u64 = 64 * 1024;
+    let mut file = open_file(path)?;
+    let metadata = file.metadata()?;
+    let mut ends = Vec::new();
+    Read::by_ref(&mut file).take(END).read_to_end(&mut ends)?;
+    if metadata.len() > 2 * END {
+        file.seek(SeekFrom::Start(metadata.len() - END))?;
+    }
+    file.take(END).read_to_end(&mut ends)?;
+    Ok((metadata, ends))
 }
 
 /// Opens a file for reading.

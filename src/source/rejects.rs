@@ -144,10 +144,12 @@ impl Rejects {
             counted.first = counted.first.min(found.first);
         }
         self.total += other.total;
-        self.held.extend(other.held);
         self.held_raw_bytes += other.held_raw_bytes;
         self.runs.extend(other.runs);
-        self.held.sort_unstable();
+        if !other.held.is_empty() {
+            self.held.extend(other.held);
+            self.held.sort_unstable();
+        }
     }
 
     /// A file that holds the bytes of another has its rejects too.

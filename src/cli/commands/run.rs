@@ -24,7 +24,7 @@ use crate::record::token::Digester;
 use crate::source::discover::{Discovery, discover};
 use crate::source::excerpt::excerpt;
 use crate::source::library::Library;
-use crate::source::open::{Limits, open_file};
+use crate::source::open::{Limits, open_file, read_ends};
 use crate::source::read::{Evidence, FileState, MemoryBound, Progress, ReadSettings, read_all};
 use crate::source::rejects::{ReasonCount, Reject};
 use crate::summary::report::input::{Digests, EvidenceShare, Gap, InventoryMatch, LedgerRow, ReportInput};
@@ -35,7 +35,7 @@ use crate::units::counted;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -799,22 +799,10 @@ pub(super) fn pseudonym_key(config: &Config, evidence: &Evidence) -> Vec<u8> {
 }
 
 fn file_digest(path: &Path) -> String {
-    const END: u64 = 64 * 1024;
     let mut digest = Sha256::new();
-    let read = || -> std::io::Result<(u64, Vec<u8>)> {
-        let mut file = open_file(path)?;
-        let size = file.metadata()?.len();
-        let mut bytes = Vec::new();
-        Read::by_ref(&mut file).take(END).read_to_end(&mut bytes)?;
-        if size > 2 * END {
-            file.seek(SeekFrom::Start(size - END))?;
-        }
-        file.take(END).read_to_end(&mut bytes)?;
-        Ok((size, bytes))
-    };
-    if let Ok((size, bytes)) = read() {
-        digest.update(size.to_le_bytes());
-        digest.update(bytes);
+    if let Ok((metadata, ends)) = read_ends(path) {
+        digest.update(metadata.len().to_le_bytes());
+        digest.update(ends);
     }
     crate::record::token::hex(&digest.finalize())
 }
